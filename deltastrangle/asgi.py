@@ -1,0 +1,34 @@
+"""The ASGI entry point: HTTP to Django, WebSockets to `trading.routing`, the engine's channel to `trading.worker`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deltastrangle.settings")
+django_application = get_asgi_application()
+
+# Everything below needs Django to be set up first.
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+
+from trading.routing import websocket_urlpatterns  # noqa: E402
+
+
+async def engine_channel(scope: Any, receive: Any, send: Any) -> None:
+    """Serve the engine's channel; imported at the first message, so that a web process never loads a venue."""
+    from trading.worker import EngineConsumer
+
+    await EngineConsumer.as_asgi()(scope, receive, send)
+
+
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "channel": ChannelNameRouter({"strangle-engine": engine_channel}),
+    }
+)

@@ -1,0 +1,304 @@
+"""Every setting of the platform.
+
+Environment variables are read here and nowhere else; docs/configuration.md describes them.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from deltastrangle.env import (
+    env_bool,
+    env_float,
+    env_int,
+    env_list,
+    env_path,
+    env_secret,
+    env_str,
+    parse_database_url,
+    require_secret,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- What this process is -------------------------------------------------------------------------
+
+DEBUG = env_bool("DEBUG", False)
+STRANGLE_ROLE = env_str("STRANGLE_ROLE", "web", choices=("web", "worker"))
+STRANGLE_LAYOUT = env_str("STRANGLE_LAYOUT", "embedded", choices=("embedded", "split"))
+APP_NAME = env_str("APP_NAME", "Delta Strangle")
+IS_WORKER = STRANGLE_ROLE == "worker"
+
+DATA_DIR = env_path("DATA_DIR", BASE_DIR / "data")
+SECRETS_DIR = DATA_DIR / "secrets"
+TAPE_DIR = env_path("TAPE_DIR", DATA_DIR / "tapes")
+
+SECRET_KEY = require_secret("SECRET_KEY", directory=SECRETS_DIR, debug=DEBUG)
+JWT_SECRET_KEY = require_secret("JWT_SECRET_KEY", directory=SECRETS_DIR, debug=DEBUG)
+
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
+ALLOWED_ORIGINS = env_list("ALLOWED_ORIGINS")
+
+# --- Applications ---------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",
+    "accounts",
+    # Before channels, whose `runworker` ours replaces: of two commands of one name, the first app's wins.
+    "trading",
+    "channels",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "rest_framework",
+    "rest_framework_simplejwt",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "django_filters",
+    "axes",
+    "deltastrangle",
+    "analytics",
+    "logviewer",
+]
+
+MIDDLEWARE = [
+    "deltastrangle.middleware.CorrelationIdMiddleware",
+    "deltastrangle.middleware.ContentSecurityPolicyMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "deltastrangle.middleware.ApplicationErrorMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+if ALLOWED_ORIGINS:
+    MIDDLEWARE.insert(1, "deltastrangle.middleware.CorsMiddleware")
+
+ROOT_URLCONF = "deltastrangle.urls"
+ASGI_APPLICATION = "deltastrangle.asgi.application"
+APPEND_SLASH = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# --- Database -------------------------------------------------------------------------------------
+
+DATABASE_URL = env_secret("DATABASE_URL")
+# The engine's own connection must not lose a committed intent to a power cut; the web can afford to.
+SQLITE_SYNCHRONOUS = env_str("SQLITE_SYNCHRONOUS", "FULL" if IS_WORKER else "NORMAL", choices=("NORMAL", "FULL", "OFF"))
+SQLITE_BUSY_TIMEOUT_SECONDS = 5
+
+
+def _database() -> dict[str, Any]:
+    url = DATABASE_URL or f"sqlite:///{DATA_DIR / 'delta_strangle.sqlite3'}"
+    database = parse_database_url(url)
+    if database["ENGINE"].endswith("sqlite3"):
+        Path(database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        database["OPTIONS"] = {
+            "timeout": SQLITE_BUSY_TIMEOUT_SECONDS,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS};",
+        }
+    else:
+        database["CONN_HEALTH_CHECKS"] = True
+        database["CONN_MAX_AGE"] = 60
+    return database
+
+
+DATABASES = {"default": _database()}
+
+# --- Channel layer --------------------------------------------------------------------------------
+
+REDIS_URL = env_secret("REDIS_URL")
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": (
+        {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL], "prefix": "strangle"},
+        }
+        if REDIS_URL
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 1000}}
+    )
+}
+
+# --- Accounts -------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "live"
+LOGOUT_REDIRECT_URL = "accounts:login"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+REGISTRATION_ENABLED = env_bool("REGISTRATION_ENABLED", False)
+INITIAL_SUPERUSER_EMAIL = env_str("INITIAL_SUPERUSER_EMAIL")
+INITIAL_SUPERUSER_PASSWORD = env_secret("INITIAL_SUPERUSER_PASSWORD")
+
+AXES_FAILURE_LIMIT = env_int("LOGIN_FAILURE_LIMIT", 5)
+AXES_COOLOFF_TIME = timedelta(minutes=env_int("LOGIN_COOLOFF_MINUTES", 15))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+# Failures and lockouts are audit events (accounts.services), so axes keeps no second diary.
+AXES_DISABLE_ACCESS_LOG = True
+
+# --- API ------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    # Every view of ours names its own (a test looks); this one is for those of libraries.
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "EXCEPTION_HANDLER": "deltastrangle.errors.api_exception_handler",
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+ACCESS_TOKEN_EXPIRE_MINUTES = env_int("ACCESS_TOKEN_EXPIRE_MINUTES", 60)
+SIMPLE_JWT: dict[str, Any] = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": JWT_SECRET_KEY,
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=ACCESS_TOKEN_EXPIRE_MINUTES),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": APP_NAME,
+    "DESCRIPTION": "Control plane of a short-strangle engine on Delta Exchange options.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api",
+    "ENUM_NAME_OVERRIDES": {
+        "SessionModeEnum": "trading.models.configuration.Mode",
+        "TradingModeEnum": "trading.models.control.TradingModeChoice",
+    },
+}
+
+# --- Time, language, static files -----------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env_path("STATIC_ROOT", DATA_DIR / "static")
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_MANIFEST = env_bool("STATIC_MANIFEST", not DEBUG)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "whitenoise.storage.CompressedManifestStaticFilesStorage"
+            if STATIC_MANIFEST
+            else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        )
+    },
+}
+WHITENOISE_USE_FINDERS = not STATIC_MANIFEST
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- Transport security ---------------------------------------------------------------------------
+
+SECURE = env_bool("SECURE", False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = SECURE
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_HSTS_SECONDS = env_int("SECURE_HSTS_SECONDS", 31_536_000 if SECURE else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if env_bool("TRUST_FORWARDED_PROTO", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CSRF_FAILURE_VIEW = "deltastrangle.errors.csrf_failure"
+
+# --- Logs -----------------------------------------------------------------------------------------
+
+LOG_LEVEL = env_str("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+BACKEND_LOG_PATH = env_path("BACKEND_LOG_PATH", DATA_DIR.parent / "logs" / "backend.log")
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "deltastrangle.logs.JsonFormatter"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+        "file": {
+            "class": "deltastrangle.logs.SharedRotatingFileHandler",
+            "formatter": "json",
+            "filename": str(BACKEND_LOG_PATH),
+            "maxBytes": 10_000_000,
+            "backupCount": 5,
+        },
+    },
+    "root": {"handlers": ["stderr", "file"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
+        "daphne": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
+    },
+}
+
+# --- Trading --------------------------------------------------------------------------------------
+
+ENGINE_OWNER = env_str("ENGINE_OWNER", f"{socket.gethostname()}:{os.getpid()}")
+ENGINE_LEASE_SECONDS = env_float("ENGINE_LEASE_SECONDS", 5.0)
+ENGINE_COMMAND_POLL_SECONDS = env_float("ENGINE_COMMAND_POLL_SECONDS", 0.5)
+ENGINE_PUBLISH_SECONDS = env_float("ENGINE_PUBLISH_SECONDS", 0.25)
+
+SIMULATED_VENUE_SEED = env_int("SIMULATED_VENUE_SEED", 7)
+SIMULATED_VENUE_SPEED = env_float("SIMULATED_VENUE_SPEED", 1.0)
+SIMULATED_VENUE_START = env_str("SIMULATED_VENUE_START", "09:20")
+SIMULATED_VENUE_PATH = env_path("SIMULATED_VENUE_PATH", DATA_DIR / "simulated_venue.sqlite3")
+SIMULATED_VENUE_BALANCE = env_str("SIMULATED_VENUE_BALANCE", "10000")
+SIMULATED_VENUE_FAULTS = env_str("SIMULATED_VENUE_FAULTS")
+
+# Whether a session of mode `live` may be started at all.
+DELTA_LIVE_TRADING = env_bool("DELTA_LIVE_TRADING", False)
+# Only the worker may know the exchange's keys: in any other process the names do not even exist.
+if IS_WORKER:
+    DELTA_API_KEY = env_secret("DELTA_API_KEY")
+    DELTA_API_SECRET = env_secret("DELTA_API_SECRET")

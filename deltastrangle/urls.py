@@ -1,0 +1,24 @@
+"""The root of all URLs; each app brings its own."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from deltastrangle.health import healthz
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", healthz, name="healthz"),
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/auth/", include("accounts.api.urls")),
+    path("api/", include("trading.api.urls")),
+    path("", include("accounts.urls")),
+    path("", include("trading.urls")),
+]
+
+handler400 = "deltastrangle.errors.bad_request"
+handler403 = "deltastrangle.errors.permission_denied"
+handler404 = "deltastrangle.errors.page_not_found"
+handler500 = "deltastrangle.errors.server_error"
