@@ -1,0 +1,193 @@
+"""Getting out: closing orders that never give up, the proof of flat, and what to do when the venue and the ledger
+disagree.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from trading.strategy.events import FetchFills, PositionsRead, ReadPositions
+from trading.strategy.execution import close_intent
+from trading.strategy.machine import Trigger
+from trading.strategy.orders import cancel_working
+from trading.strategy.state import LegState
+from trading.strategy.turn import Turn
+from trading.strategy.types import ExitReason, OrderStatus, Phase, Purpose
+
+READ_AGAIN_SECONDS = 2.0
+READ_REPLY_SECONDS = 30.0
+CALM_TRIES = 2
+GONE_CODES = frozenset(
+    {
+        "no_position_for_reduce_only",
+        "no_position_left_for_reduce_only",
+        "no_open_position",
+        "reduce_only_orders_allowed",
+        "offset_by_reduce_only",
+    }
+)
+MISMATCHES_BEFORE_ATTENTION = 3
+
+
+def begin_exit(turn: Turn, reason: ExitReason, detail: str, *, urgent: bool = False) -> None:
+    """Decide to close. The first reason stays; a later panic only makes it urgent."""
+    state = turn.state
+    if state.exit_reason is None:
+        turn.update(exit_reason=reason, exit_detail=detail, exit_at=turn.at)
+        turn.say("exit_decided", f"Closing: {detail}", "warning" if urgent else "info", reason=reason.value)
+    turn.update(urgent=state.urgent or urgent, mismatches=0, read_at=None)
+    for leg in turn.state.legs:
+        turn.update_leg(leg, tries=0, retry_at=None)
+    if state.phase in (Phase.LIVE, Phase.ENTERING):
+        turn.move(Trigger.EXIT)
+    elif state.phase is Phase.ATTENTION and state.held:
+        turn.move(Trigger.EXIT)
+        turn.update(attention="")
+
+
+def exiting(turn: Turn) -> None:
+    """Cancel what rests, buy back what is held, then prove that the account is flat."""
+    state = turn.state
+    if state.exit_reason is ExitReason.HANDED_OVER:
+        _hand_over(turn)
+        return
+    for leg in turn.state.legs:
+        cancel_working(turn, leg, Purpose.ENTRY)
+        _drive_close(turn, leg)
+    if turn.state.held == 0 and not turn.state.unsettled:
+        _read_positions(turn)
+
+
+def _hand_over(turn: Turn) -> None:
+    for leg in turn.state.legs:
+        cancel_working(turn, leg, Purpose.ENTRY, Purpose.EXIT, Purpose.UNWIND)
+    if not turn.state.unsettled:
+        held = ", ".join(f"{leg.held} {leg.instrument.symbol}" for leg in turn.state.legs if leg.held)
+        turn.say("handed_over", f"Handed over to the operator, still short: {held or 'nothing'}", "warning")
+        turn.close(ExitReason.HANDED_OVER, Trigger.FLAT)
+
+
+def _drive_close(turn: Turn, leg: LegState) -> None:
+    if leg.held <= 0 or leg.working(Purpose.EXIT, Purpose.UNWIND) or not turn.due(leg.retry_at, 0):
+        return
+    if _refused_as_gone(leg) and turn.state.mismatches < MISMATCHES_BEFORE_ATTENTION:
+        _read_positions(turn)
+        return
+    state = turn.state
+    intent = close_intent(state.strategy_id, leg, state.params, Purpose.EXIT, leg.held, urgent=state.urgent)
+    pause = 0 if leg.tries < CALM_TRIES else min(leg.tries, 5)
+    changed = turn.place(leg, intent)
+    turn.update_leg(changed, exits=leg.exits + 1, tries=leg.tries + 1, retry_at=turn.at + timedelta(seconds=pause))
+    if leg.tries + 1 == state.params.order_attempts + 4 and state.phase is Phase.EXITING:
+        _doubt(turn, f"The {leg.option_type.value} could not be closed in {leg.tries} attempts; still trying")
+
+
+def _refused_as_gone(leg: LegState) -> bool:
+    last = leg.done[-1] if leg.done else None
+    return last is not None and last.status is OrderStatus.REJECTED and last.code in GONE_CODES
+
+
+def _doubt(turn: Turn, why: str) -> None:
+    if turn.phase in (Phase.LIVE, Phase.EXITING):
+        turn.move(Trigger.DOUBT)
+    if turn.state.attention != why:
+        turn.update(attention=why)
+        turn.say("attention", why, "error")
+
+
+def _read_positions(turn: Turn) -> None:
+    if turn.due(turn.state.read_at, READ_AGAIN_SECONDS if turn.state.mismatches else READ_REPLY_SECONDS):
+        turn.note(read_at=turn.at)
+        turn.do(ReadPositions(turn.state.symbols))
+
+
+def reconcile_now(turn: Turn) -> None:
+    """Ask the venue what it holds, whatever was asked before."""
+    turn.note(read_at=turn.at)
+    turn.do(ReadPositions(turn.state.symbols))
+
+
+def absorb_positions(turn: Turn, event: PositionsRead) -> None:
+    """Compare the venue with the ledger.
+
+    A failed read is unknown, never flat; orders in flight make the comparison void.
+    """
+    state = turn.state
+    if not state.legs or not state.open:
+        return
+    if not event.ok:
+        if not state.mismatches:
+            turn.say("positions_unreadable", f"Positions could not be read: {event.error}", "warning")
+        turn.note(read_at=turn.at, mismatches=max(state.mismatches, 1))
+        return
+    if state.unsettled:
+        turn.note(read_at=None)
+        return
+    wrong = _differences(turn, event)
+    if wrong:
+        _disagree(turn, event, wrong)
+        return
+    turn.note(reconciled_at=turn.at)
+    if state.mismatches:
+        turn.update(mismatches=0)
+    if turn.phase is Phase.ATTENTION and state.exit_reason is None:
+        turn.move(Trigger.RESOLVED)
+        turn.update(attention="")
+        turn.say("resolved", "Venue and ledger agree again")
+    elif turn.phase in (Phase.EXITING, Phase.ATTENTION) and state.held == 0:
+        _prove_flat(turn, event)
+
+
+def _prove_flat(turn: Turn, event: PositionsRead) -> None:
+    shown = {p.symbol: p.size for p in event.positions if p.symbol in turn.state.symbols}
+    turn.say(
+        "proof_of_flat",
+        "The venue shows nothing of ours: no position, no resting order",
+        positions=shown,
+        open_orders=list(event.open_orders),
+    )
+    turn.close(ExitReason.STOPPED, Trigger.FLAT)
+
+
+def _differences(turn: Turn, event: PositionsRead) -> list[str]:
+    sizes = {p.symbol: p.size for p in event.positions}
+    wrong = []
+    for leg in turn.state.legs:
+        expected = leg.baseline - leg.held
+        actual = sizes.get(leg.instrument.symbol, 0)
+        if actual != expected:
+            wrong.append(f"{leg.instrument.symbol}: venue {actual:+d}, ledger {expected:+d}")
+    wrong.extend(f"order {coid} rests at the venue" for coid in event.open_orders)
+    return wrong
+
+
+def _disagree(turn: Turn, event: PositionsRead, wrong: list[str]) -> None:
+    count = turn.state.mismatches + 1
+    turn.update(mismatches=count, read_at=turn.at)
+    ids = tuple(order.intent.client_order_id for leg in turn.state.legs for order in leg.done)
+    sent = [order.sent_at for leg in turn.state.legs for order in leg.done]
+    if ids:
+        turn.do(FetchFills(ids, min(sent)))
+    if count < MISMATCHES_BEFORE_ATTENTION:
+        return
+    _doubt(turn, "Venue and ledger disagree: " + "; ".join(wrong))
+    if turn.state.exit_reason is not None:
+        _accept_outside_close(turn, event)
+
+
+def _accept_outside_close(turn: Turn, event: PositionsRead) -> None:
+    """While closing: contracts the venue no longer shows were closed elsewhere.
+
+    They leave the books without a price.
+    """
+    sizes = {p.symbol: p.size for p in event.positions}
+    for leg in turn.state.legs:
+        gone = min(leg.held, sizes.get(leg.instrument.symbol, 0) - (leg.baseline - leg.held))
+        if gone > 0:
+            turn.update_leg(leg, external=leg.external + gone)
+            turn.say(
+                "closed_outside",
+                f"{gone} of {leg.instrument.symbol} were closed outside this session; no price is booked for them",
+                "error",
+            )
+            turn.update(exit_reason=ExitReason.CLOSED_OUTSIDE, mismatches=0)

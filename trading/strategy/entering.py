@@ -1,0 +1,252 @@
+"""From waiting to a balanced strangle: the entry window, the choice of strikes, and both legs sent together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from trading.strategy.events import ChainRead, LoadChain, Watch
+from trading.strategy.execution import close_intent, entry_intent
+from trading.strategy.machine import Trigger
+from trading.strategy.orders import cancel_working
+from trading.strategy.schedule import exit_plan, next_entry
+from trading.strategy.selection import Selection, select
+from trading.strategy.state import LegState
+from trading.strategy.turn import Turn
+from trading.strategy.types import ChainRow, ExitReason, Phase, Position, Purpose
+
+SELECT_AGAIN_SECONDS = 5.0
+CHAIN_REPLY_SECONDS = 60.0
+ATTEMPT_OVERHEAD_SECONDS = 5
+FATAL_CODES = frozenset(
+    {"insufficient_margin", "trading_mode", "naked_short_restricted", "invalid_api_key", "trading_blocked"}
+)
+
+
+def waiting(turn: Turn) -> None:
+    """Open the window when its time comes, or plan the next one when it was missed."""
+    state = turn.state
+    if state.enter_now:
+        turn.move(Trigger.WINDOW_OPEN)
+        turn.update(plan=None, retry_at=turn.at + timedelta(seconds=state.params.entry_window_seconds))
+        return
+    if state.plan is None or turn.at >= state.plan.entry_until:
+        plan = next_entry(state.params, turn.at, not_before_day=state.plan.day if state.plan else None)
+        turn.update(plan=plan)
+        turn.say(
+            "entry_planned",
+            "Next entry planned",
+            entry_at=plan.entry_at.isoformat(),
+            entry_until=plan.entry_until.isoformat(),
+        )
+        return
+    if turn.at >= state.plan.entry_at:
+        turn.move(Trigger.WINDOW_OPEN)
+        turn.update(retry_at=state.plan.entry_until)
+
+
+def selecting(turn: Turn) -> None:
+    """Ask for the chain; ask again while the window is open."""
+    state = turn.state
+    if state.retry_at is not None and turn.at >= state.retry_at:
+        _give_up(turn)
+    elif turn.due(state.asked_at, SELECT_AGAIN_SECONDS if state.refusals else CHAIN_REPLY_SECONDS):
+        turn.note(asked_at=turn.at)
+        turn.do(LoadChain(state.params.underlying))
+
+
+def absorb_chain(turn: Turn, event: ChainRead) -> None:
+    """Choose strikes from a chain that was just read and send both legs, or say why not."""
+    state = turn.state
+    if state.phase is not Phase.SELECTING:
+        return
+    refusal = _day_refusal(turn)
+    if refusal:
+        _refuse(turn, refusal, (refusal,))
+        return
+    if event.chain is None:
+        _refuse(turn, f"The option chain could not be read: {event.error}", (event.error,))
+        return
+    chosen = select(state.params, event.chain, turn.at)
+    if not chosen.ok or chosen.call is None or chosen.put is None:
+        _refuse(turn, chosen.summary, tuple(r.message for r in chosen.refusals))
+        return
+    _enter(turn, chosen, event)
+
+
+def _enter(turn: Turn, chosen: Selection, event: ChainRead) -> None:
+    rows = (chosen.call, chosen.put)
+    legs = tuple(_new_leg(turn, row, event.positions) for row in rows if row is not None)
+    turn.move(Trigger.PICKED)
+    spot = event.chain.spot if event.chain is not None else None
+    turn.update(
+        legs=legs, entering_at=turn.at, spot=spot, spot_at=turn.at, spot_entry=spot, spot_high=spot, spot_low=spot,
+        refusals=(), selection_summary=chosen.summary,
+        exit=exit_plan(turn.state.params, entered_at=turn.at, settlement_at=legs[0].instrument.settlement_at),
+    )  # fmt: skip
+    turn.do(Watch(turn.state.symbols))
+    turn.say(
+        "strikes_selected",
+        _picked(legs, chosen),
+        credit=chosen.credit,
+        symbols=list(turn.state.symbols),
+        deltas=[leg.quote.delta if leg.quote else None for leg in legs],
+    )
+    entering(turn)
+
+
+def _picked(legs: tuple[LegState, ...], chosen: Selection) -> str:
+    """The choice in one sentence for the decision feed."""
+    deltas = " / ".join(f"{leg.quote.delta:+.2f}" for leg in legs if leg.quote and leg.quote.delta is not None)
+    strikes = " / ".join(f"{leg.option_type.value} {leg.instrument.strike:,.0f}" for leg in legs)
+    refused = ", ".join(f"{count} by {gate.replace('_', ' ')}" for gate, count in chosen.refused_by.items() if count)
+    return f"Selling {strikes}, Δ {deltas}, of {chosen.considered} strikes" + (
+        f"; refused: {refused}" if refused else ""
+    )
+
+
+def _new_leg(turn: Turn, row: ChainRow, positions: tuple[Position, ...]) -> LegState:
+    baseline = sum(p.size for p in positions if p.symbol == row.instrument.symbol)
+    return LegState(
+        option_type=row.instrument.option_type,
+        instrument=row.instrument,
+        target=turn.state.params.quantity,
+        baseline=baseline,
+        decision_price=row.quote.bid,
+        quote=row.quote,
+    )
+
+
+def entering(turn: Turn) -> None:
+    """Drive both legs towards the asked size; complete, shrink to the matched size, or unwind within the naked-leg
+    budget.
+    """
+    _watch_balance(turn)
+    half = turn.state.params.naked_leg_seconds / 2
+    if turn.state.unbalanced_at is not None and turn.due(turn.state.unbalanced_at, half):
+        _block(turn, "half of the naked-leg budget is spent")
+    params = turn.state.params
+    patience = (
+        params.order_attempts * (params.order_timeout_seconds + ATTEMPT_OVERHEAD_SECONDS) + params.naked_leg_seconds
+    )
+    if turn.due(turn.state.entering_at, patience):
+        _block(turn, "the entry took too long")
+    for leg in turn.state.legs:
+        _drive_entry(turn, leg)
+    _settle_entry(
+        turn, out_of_time=turn.state.unbalanced_at is not None and turn.due(turn.state.unbalanced_at, half + 2)
+    )
+
+
+def _watch_balance(turn: Turn) -> None:
+    call, put = turn.state.legs
+    if call.held == put.held:
+        if turn.state.unbalanced_at is not None:
+            turn.update(unbalanced_at=None)
+    elif turn.state.unbalanced_at is None:
+        turn.update(unbalanced_at=turn.at)
+
+
+def _block(turn: Turn, why: str) -> None:
+    for leg in turn.state.legs:
+        if not leg.blocked and leg.entry_size < leg.target:
+            turn.update_leg(leg, blocked=why)
+
+
+def _drive_entry(turn: Turn, leg: LegState) -> None:
+    entries = leg.working(Purpose.ENTRY)
+    if leg.blocked:
+        cancel_working(turn, leg, Purpose.ENTRY)
+    if entries or leg.entry_size >= leg.target or leg.blocked:
+        return
+    refused = leg.done[-1] if leg.done and leg.done[-1].code else None
+    if refused is not None and refused.code in FATAL_CODES:
+        turn.update_leg(leg, blocked=f"the venue refused: {refused.detail or refused.code}")
+    elif leg.attempts >= turn.state.params.order_attempts:
+        turn.update_leg(leg, blocked=f"{leg.attempts} attempts are used up")
+    elif (intent := entry_intent(turn.state.strategy_id, leg, turn.state.params)) is not None:
+        changed = turn.place(leg, intent)
+        turn.update_leg(changed, attempts=leg.attempts + 1)
+
+
+def _settle_entry(turn: Turn, *, out_of_time: bool) -> None:
+    state = turn.state
+    call, put = state.legs
+    if any(leg.entry_size < leg.target and not leg.blocked for leg in state.legs):
+        return
+    matched = min(call.held, put.held)
+    if state.unsettled:
+        if out_of_time and call.held != put.held:
+            abandon_entry(turn, ExitReason.ENTRY_FAILED, "one leg could not be resolved within the naked-leg budget")
+    elif matched == 0:
+        why = "; ".join(f"{leg.option_type.value}: {leg.blocked or 'filled'}" for leg in state.legs)
+        abandon_entry(turn, ExitReason.ENTRY_FAILED, why)
+    elif call.held == put.held:
+        _go_live(turn, matched)
+    else:
+        larger = call if call.held > put.held else put
+        _shrink(turn, larger, larger.held - matched)
+
+
+def _shrink(turn: Turn, leg: LegState, surplus: int) -> None:
+    if turn.due(leg.retry_at, 0):
+        intent = close_intent(
+            turn.state.strategy_id, leg, turn.state.params, Purpose.UNWIND, surplus, urgent=leg.tries > 1
+        )
+        changed = turn.place(leg, intent)
+        turn.update_leg(changed, exits=leg.exits + 1, tries=leg.tries + 1, retry_at=turn.at + timedelta(seconds=1))
+        turn.say(
+            "leg_shrunk", f"Buying {surplus} of the {leg.option_type.value} back: the other leg holds less", "warning"
+        )
+
+
+def abandon_entry(turn: Turn, reason: ExitReason, why: str) -> None:
+    """Give the entry up and close whatever it sold."""
+    turn.move(Trigger.EXIT)
+    turn.update(exit_reason=reason, exit_detail=why, exit_at=turn.at, urgent=True)
+    turn.say("entry_abandoned", f"Entry given up: {why}", "warning")
+
+
+def _go_live(turn: Turn, size: int) -> None:
+    state = turn.state
+    turn.move(Trigger.BALANCED)
+    for leg in state.legs:
+        turn.update_leg(leg, target=size, tries=0, retry_at=None)
+    turn.update(live_at=turn.at, unbalanced_at=None)
+    seconds = (turn.at - (state.entering_at or turn.at)).total_seconds()
+    slip = sum((_slippage(leg) for leg in state.legs), Decimal(0))
+    short = "" if size == state.params.quantity else f" at {size} of {state.params.quantity} contracts"
+    turn.say(
+        "entered",
+        f"Both legs filled in {seconds:.1f} s{short}; slippage {-slip:+.1f} per unit against the bid",
+        seconds=seconds,
+        credit=turn.state.credit,
+    )
+
+
+def _slippage(leg: LegState) -> Decimal:
+    """Dollars per unit lost against the bid at which the strike was picked."""
+    return (leg.decision_price or Decimal(0)) - (leg.entry_price or Decimal(0))
+
+
+def _day_refusal(turn: Turn) -> str:
+    state, params = turn.state, turn.state.params
+    if not state.entries_allowed:
+        return state.refusal or "Entries are locked."
+    if params.max_sessions_per_day is not None and state.sessions_today >= params.max_sessions_per_day:
+        return f"{state.sessions_today} sessions entered today; the limit is {params.max_sessions_per_day}."
+    if params.daily_loss_limit is not None and -state.realised_today >= params.daily_loss_limit:
+        return f"Today's realised loss is ${-state.realised_today:.2f}; the limit is ${params.daily_loss_limit:.2f}."
+    return ""
+
+
+def _refuse(turn: Turn, summary: str, refusals: tuple[str, ...]) -> None:
+    if turn.state.selection_summary != summary:
+        turn.say("selection_refused", summary, "warning", refusals=list(refusals[:12]))
+    turn.update(selection_summary=summary, refusals=refusals[:12] or (summary,))
+
+
+def _give_up(turn: Turn) -> None:
+    """The window closed without an entry: a repeating configuration goes on with its next session, one run ends."""
+    turn.say("entry_window_closed", f"No entry: {turn.state.selection_summary or 'the chain never arrived'}", "warning")
+    turn.close(ExitReason.NO_ENTRY, Trigger.ABANDON)

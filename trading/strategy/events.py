@@ -1,0 +1,218 @@
+"""What goes into ``decide`` and what comes out of it.
+
+Events are everything the engine can learn; actions are everything it can do. Both are plain data, so that a session
+can be recorded and replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from trading.strategy.types import Chain, ExitReason, Fill, OrderIntent, OrderReport, Position, Quote
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed; sent at least once a second."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteSeen:
+    """A new quote of a watched option."""
+
+    at: datetime
+    quote: Quote
+
+
+@dataclass(frozen=True, slots=True)
+class SpotSeen:
+    """A new index price of the underlying."""
+
+    at: datetime
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRead:
+    """The answer to ``LoadChain``
+
+    ``chain`` is None when the read failed and ``error`` says why. ``positions`` is what the account held then.
+    """
+
+    at: datetime
+    chain: Chain | None
+    positions: tuple[Position, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReported:
+    """The venue's word on an order, from a reply, a query or the private stream."""
+
+    at: datetime
+    report: OrderReport
+
+
+@dataclass(frozen=True, slots=True)
+class FillSeen:
+    """An execution; the same fill may arrive more than once, in any order."""
+
+    at: datetime
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsRead:
+    """The answer to ``ReadPositions``.
+
+    ``ok`` False means unknown, never flat. ``open_orders`` are client order ids resting at the venue.
+    """
+
+    at: datetime
+    ok: bool
+    positions: tuple[Position, ...] = ()
+    open_orders: tuple[str, ...] = ()
+    error: str = ""
+
+
+class Order(StrEnum):
+    """What an operator may ask of a running session."""
+
+    ENTER_NOW = "enter_now"
+    STOP = "stop"
+    HAND_OVER = "hand_over"
+    PANIC = "panic"
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """An operator's command."""
+
+    at: datetime
+    order: Order
+    actor: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSeen:
+    """Facts about the day that live outside the session: realised net dollars of earlier sessions, sessions entered,
+    and whether entries are allowed.
+    """
+
+    at: datetime
+    realised_today: Decimal
+    sessions_today: int
+    entries_allowed: bool = True
+    refusal: str = ""
+
+
+Event = Tick | QuoteSeen | SpotSeen | ChainRead | OrderReported | FillSeen | PositionsRead | Commanded | LimitsSeen
+
+
+@dataclass(frozen=True, slots=True)
+class LoadChain:
+    """Read the option chain and the account's positions."""
+
+    underlying: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Stream quotes of exactly these symbols."""
+
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Commit this intent, then send it."""
+
+    intent: OrderIntent
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Cancel an order and report what became of it."""
+
+    client_order_id: str
+    venue_order_id: str
+    product_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Ask the venue what became of an order; ``since`` is when it was sent."""
+
+    client_order_id: str
+    product_id: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFills:
+    """Read the fills of these client order ids."""
+
+    client_order_ids: tuple[str, ...]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPositions:
+    """Read positions and open orders of these symbols."""
+
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A line for the decision feed: a machine name, a sentence for people, and the figures behind it."""
+
+    kind: str
+    message: str
+    level: str = "info"
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The session is over; nothing is held or resting unless ``reason`` is handed_over."""
+
+    reason: ExitReason
+
+
+Action = LoadChain | Watch | Place | Cancel | Query | FetchFills | ReadPositions | Journal | Finish
+
+
+class Verdict(StrEnum):
+    """The result of one rule: it acts, it holds, it is switched off, or it cannot be judged (a missing or stale
+    quote).
+    """
+
+    ACT = "act"
+    HOLD = "hold"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """One evaluated exit rule.
+
+    ``value`` and ``threshold`` are in ``unit`` ("%", "$", "x", "s", "Δ"); ``progress`` is 0 (far) to 1 (acts), for
+    the risk meters.
+    """
+
+    rule: ExitReason
+    verdict: Verdict
+    value: Decimal | None
+    threshold: Decimal | None
+    unit: str
+    progress: float
+    detail: str = ""

@@ -1,0 +1,231 @@
+"""The exit rules, evaluated in one fixed order: the first ten members of ``ExitReason``.
+
+Each rule answers act, hold, off or unknown, with its value and threshold. Rules on prices answer ``unknown`` while the
+cost to close is not known: a missing quote is neither a profit nor a loss. Losses are judged gross, so that costs never
+trigger a stop; profits net of all fees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from trading.strategy.events import RuleResult, Verdict
+from trading.strategy.pnl import LegBook, LegPnl, Totals
+from trading.strategy.schedule import IST
+from trading.strategy.trailing import TrailState
+from trading.strategy.types import ZERO, ExitReason, StrategyParams
+
+CLOCK_METER_SECONDS = 3600.0
+_HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class ExitContext:
+    """Everything the rules look at. ``totals.legs`` and ``legs`` are in the same order; ``trail`` has already seen the
+    totals.
+
+    ``spot`` and ``entry_spot`` are index dollars; ``newest_quote_age_seconds`` is the age of the oldest quote that is
+    needed (None: there is none); ``realised_today`` is net dollars of the day's earlier sessions.
+    """
+
+    params: StrategyParams
+    totals: Totals
+    legs: tuple[LegBook, ...]
+    spot: Decimal | None
+    entry_spot: Decimal | None
+    trail: TrailState
+    now: datetime
+    exit_at: datetime
+    guard_at: datetime
+    newest_quote_age_seconds: float | None
+    realised_today: Decimal = ZERO
+
+
+def evaluate(ctx: ExitContext) -> tuple[RuleResult, ...]:
+    """All ten rules, in order, whether or not an earlier one acts."""
+    return tuple(rule(ctx) for rule in RULES)
+
+
+def first_to_act(results: Sequence[RuleResult]) -> RuleResult | None:
+    """The rule that ends the session, or None."""
+    return next((result for result in results if result.verdict is Verdict.ACT), None)
+
+
+def max_loss(ctx: ExitContext) -> RuleResult:
+    """Gross loss on cost to close, in percent of the credit, reached the limit."""
+    limit, value = ctx.params.max_loss_pct, ctx.totals.gross_pct
+    detail = f"gross {value:+.1f} % against a limit of −{limit:.1f} %"
+    return _priced(ctx, ExitReason.MAX_LOSS, value <= -limit, value, -limit, "%", _share(-value, limit), detail)
+
+
+def max_profit(ctx: ExitContext) -> RuleResult:
+    """Net profit in percent of the credit reached the target."""
+    target, value = ctx.params.max_profit_pct, ctx.totals.net_pct
+    detail = f"net {value:+.1f} % against a target of {target:+.1f} %"
+    return _priced(ctx, ExitReason.MAX_PROFIT, value >= target, value, target, "%", _share(value, target), detail)
+
+
+def trailing(ctx: ExitContext) -> RuleResult:
+    """Net profit fell back to the level that the ladder locked."""
+    rule, trail, value = ExitReason.TRAILING_SL, ctx.trail, ctx.totals.net_pct
+    if not (ctx.params.trailing_sl_enabled and ctx.params.trailing_rules):
+        return _off(rule, "%")
+    level = trail.level_pct
+    if level is None:
+        detail = f"no level locked yet; peak {trail.peak_pct:+.1f} %"
+        return _priced(ctx, rule, False, value, None, "%", 0.0, detail)
+    detail = f"net {value:+.1f} % against a locked level of {level:+.1f} %; peak {trail.peak_pct:+.1f} %"
+    progress = _share(trail.peak_pct - value, trail.peak_pct - level)
+    return _priced(ctx, rule, value <= level, value, level, "%", progress, detail)
+
+
+def leg_stop(ctx: ExitContext) -> RuleResult:
+    """One leg costs a multiple of its entry price to buy back. A leg whose price is known acts even while the other's
+    is not.
+    """
+    rule, limit = ExitReason.LEG_STOP, ctx.params.leg_stop_multiple
+    if limit is None:
+        return _off(rule, "x")
+    worst, unknown = _worst_leg(ctx)
+    if worst is None:
+        return RuleResult(rule, Verdict.UNKNOWN, None, limit, "x", 0.0, unknown or "no open leg")
+    multiple, leg, price = worst
+    detail = f"{leg.instrument.symbol} costs {price} to close, {multiple:.2f}x its entry at {leg.entry_price}"
+    if multiple >= limit:
+        return RuleResult(rule, Verdict.ACT, multiple, limit, "x", 1.0, detail)
+    verdict = Verdict.UNKNOWN if unknown else Verdict.HOLD
+    return RuleResult(rule, verdict, multiple, limit, "x", _share(multiple, limit), unknown or detail)
+
+
+def underlying_stop(ctx: ExitContext) -> RuleResult:
+    """The index moved a distance, in percent, from where it was at entry."""
+    rule, limit = ExitReason.UNDERLYING_STOP, ctx.params.underlying_stop_pct
+    if limit is None:
+        return _off(rule, "%")
+    if ctx.spot is None or not ctx.entry_spot:
+        missing = "no index price" if ctx.spot is None else "the index price at entry is not known"
+        return RuleResult(rule, Verdict.UNKNOWN, None, limit, "%", 0.0, missing)
+    move = (ctx.spot / ctx.entry_spot - 1) * _HUNDRED
+    detail = f"index {ctx.spot}, {move:+.2f} % from {ctx.entry_spot} at entry"
+    return _judged(rule, abs(move) >= limit, abs(move), limit, "%", _share(abs(move), limit), detail)
+
+
+def delta_stop(ctx: ExitContext) -> RuleResult:
+    """The position's net delta, per contract pair, left its corridor in either direction."""
+    rule, limit, net = ExitReason.DELTA_STOP, ctx.params.delta_stop, ctx.totals.net_delta
+    if limit is None:
+        return _off(rule, "Δ")
+    if net is None:
+        return RuleResult(rule, Verdict.UNKNOWN, None, limit, "Δ", 0.0, "a leg has no fresh delta")
+    value = abs(Decimal(f"{net:.6f}"))
+    return _judged(rule, value >= limit, value, limit, "Δ", _share(value, limit), f"net delta {net:+.3f} a pair")
+
+
+def time_exit(ctx: ExitContext) -> RuleResult:
+    """The planned exit came. Off when the settlement guard is what planned it."""
+    if ctx.exit_at >= ctx.guard_at:
+        return _off(ExitReason.TIME_EXIT, "s", "the settlement guard comes first")
+    return _clock(ExitReason.TIME_EXIT, ctx.now, ctx.exit_at, "exit")
+
+
+def settlement_guard(ctx: ExitContext) -> RuleResult:
+    """The last instant to be flat before the settlement average came."""
+    return _clock(ExitReason.SETTLEMENT_GUARD, ctx.now, ctx.guard_at, "settlement guard")
+
+
+def stale_data(ctx: ExitContext) -> RuleResult:
+    """A quote that the session depends on is too old to be guarded by."""
+    rule, limit, age = ExitReason.STALE_DATA, Decimal(ctx.params.stale_quote_seconds), ctx.newest_quote_age_seconds
+    if age is None:
+        return RuleResult(rule, Verdict.UNKNOWN, None, limit, "s", 0.0, "no quote yet")
+    value = Decimal(f"{age:.3f}")
+    detail = f"no usable quote for {age:.1f} s, limit {limit} s"
+    return _judged(rule, value >= limit, value, limit, "s", _share(value, limit), detail)
+
+
+def daily_loss(ctx: ExitContext) -> RuleResult:
+    """The day's realised net result together with this session's net reached the daily loss limit, in dollars."""
+    rule, limit = ExitReason.DAILY_LOSS, ctx.params.daily_loss_limit
+    if limit is None:
+        return _off(rule, "$")
+    value = ctx.realised_today + ctx.totals.net
+    detail = f"today {value:+.2f} $ against a limit of −{limit:.2f} $"
+    return _priced(ctx, rule, value <= -limit, value, -limit, "$", _share(-value, limit), detail)
+
+
+RULES: tuple[Callable[[ExitContext], RuleResult], ...] = (
+    max_loss,
+    max_profit,
+    trailing,
+    leg_stop,
+    underlying_stop,
+    delta_stop,
+    time_exit,
+    settlement_guard,
+    stale_data,
+    daily_loss,
+)
+
+
+def _priced(
+    ctx: ExitContext,
+    rule: ExitReason,
+    acts: bool,
+    value: Decimal,
+    threshold: Decimal | None,
+    unit: str,
+    progress: float,
+    detail: str,
+) -> RuleResult:
+    if not ctx.totals.complete:
+        return RuleResult(rule, Verdict.UNKNOWN, value, threshold, unit, progress, ctx.totals.why_not)
+    return _judged(rule, acts, value, threshold, unit, progress, detail)
+
+
+def _judged(
+    rule: ExitReason, acts: bool, value: Decimal, threshold: Decimal | None, unit: str, progress: float, detail: str
+) -> RuleResult:
+    if acts:
+        return RuleResult(rule, Verdict.ACT, value, threshold, unit, 1.0, detail)
+    return RuleResult(rule, Verdict.HOLD, value, threshold, unit, progress, detail)
+
+
+def _off(rule: ExitReason, unit: str, detail: str = "") -> RuleResult:
+    return RuleResult(rule, Verdict.OFF, None, None, unit, 0.0, detail)
+
+
+def _clock(rule: ExitReason, now: datetime, at: datetime, label: str) -> RuleResult:
+    left = (at - now).total_seconds()
+    progress = min(max(1.0 - left / CLOCK_METER_SECONDS, 0.0), 1.0)
+    detail = f"{label} at {at.astimezone(IST):%H:%M:%S} IST"
+    return _judged(rule, now >= at, Decimal(f"{left:.3f}"), ZERO, "s", progress, detail)
+
+
+def _worst_leg(ctx: ExitContext) -> tuple[tuple[Decimal, LegBook, Decimal] | None, str]:
+    worst: tuple[Decimal, LegBook, Decimal] | None = None
+    unknown: list[str] = []
+    for leg, valued in zip(ctx.legs, ctx.totals.legs, strict=True):
+        if leg.size_open == 0:
+            continue
+        priced = _multiple(leg, valued)
+        if priced is None:
+            unknown.append(valued.why_not or f"{leg.option_type.value}: no entry price")
+        elif worst is None or priced[0] > worst[0]:
+            worst = (priced[0], leg, priced[1])
+    return worst, "; ".join(unknown)
+
+
+def _multiple(leg: LegBook, valued: LegPnl) -> tuple[Decimal, Decimal] | None:
+    if valued.close_price is None or leg.entry_price <= 0:
+        return None
+    return valued.close_price / leg.entry_price, valued.close_price
+
+
+def _share(value: Decimal, limit: Decimal) -> float:
+    """How far ``value`` is on its way to ``limit``, 0 to 1."""
+    if limit <= 0:
+        return 1.0 if value >= limit else 0.0
+    return min(max(float(value / limit), 0.0), 1.0)

@@ -1,0 +1,107 @@
+"""While the strangle is open: every rule at every look, the trailing ladder, regular comparison with the venue."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from trading.strategy.closing import READ_AGAIN_SECONDS, begin_exit, reconcile_now
+from trading.strategy.exits import ExitContext, evaluate, first_to_act
+from trading.strategy.pnl import LegBook, Totals, totals
+from trading.strategy.schedule import ExitPlan
+from trading.strategy.state import LegState, SessionState
+from trading.strategy.trailing import advance
+from trading.strategy.turn import Turn
+from trading.strategy.types import ZERO
+
+RECONCILE_SECONDS = 30.0
+
+
+def book_of(leg: LegState) -> LegBook:
+    """A leg as the P&L sees it."""
+    return LegBook(
+        option_type=leg.option_type,
+        size_open=leg.held,
+        size_total=leg.entry_size,
+        entry_price=leg.entry_price or ZERO,
+        exit_price=leg.exit_price,
+        size_closed=leg.exit_size,
+        contract_value=leg.instrument.contract_value,
+        fees_paid=leg.fees,
+        quote=leg.quote,
+        instrument=leg.instrument,
+    )
+
+
+def totals_of(state: SessionState, books: tuple[LegBook, ...], at: datetime) -> Totals:
+    """Totals of the session on cost to close."""
+    return totals(books, spot=state.spot, now=at, stale_seconds=state.params.stale_quote_seconds)
+
+
+def guarding(turn: Turn) -> None:
+    """Judge every rule; act on the first that says so."""
+    plan = turn.state.exit
+    if plan is None:
+        raise ValueError("A session with legs has no exit plan.")
+    books = tuple(book_of(leg) for leg in turn.state.legs)
+    turn.totals = figures = totals_of(turn.state, books, turn.at)
+    if figures.complete:
+        _remember(turn, figures)
+    turn.trace = evaluate(_context(turn, plan, books, figures))
+    acting = first_to_act(turn.trace)
+    if acting is not None:
+        begin_exit(turn, acting.rule, acting.detail or acting.rule.value)
+        return
+    if turn.due(turn.state.read_at, READ_AGAIN_SECONDS if turn.state.mismatches else RECONCILE_SECONDS):
+        reconcile_now(turn)
+
+
+def _context(turn: Turn, plan: ExitPlan, books: tuple[LegBook, ...], figures: Totals) -> ExitContext:
+    state = turn.state
+    return ExitContext(
+        params=state.params,
+        totals=figures,
+        legs=books,
+        spot=state.spot,
+        entry_spot=state.spot_entry,
+        trail=state.trail,
+        now=turn.at,
+        exit_at=plan.exit_at,
+        guard_at=plan.guard_at,
+        newest_quote_age_seconds=_blind_seconds(turn),
+        realised_today=state.realised_today,
+    )
+
+
+def _blind_seconds(turn: Turn) -> float:
+    """Seconds since every open leg last had a quote one could close at; a one-sided or crossed book is as blind as a
+    silent one.
+    """
+    started = turn.state.live_at or turn.at
+    seen = [leg.priced_at or started for leg in turn.state.legs if leg.held]
+    return max(((turn.at - at).total_seconds() for at in seen), default=0.0)
+
+
+def _remember(turn: Turn, figures: Totals) -> None:
+    """Running extremes and the trailing ladder; a raised level must survive a crash, a new extreme may be forgotten."""
+    state = turn.state
+    trail = (
+        advance(state.params.trailing_rules, state.trail, figures.net_pct)
+        if state.params.trailing_sl_enabled
+        else state.trail
+    )
+    turn.note(
+        trail=trail,
+        best=max(state.best, figures.net),
+        worst=min(state.worst, figures.net),
+        best_pct=max(state.best_pct, figures.net_pct),
+        worst_pct=min(state.worst_pct, figures.net_pct),
+    )
+    if trail.level_pct != state.trail.level_pct and trail.level_pct is not None:
+        level = "break-even" if trail.level_pct == Decimal(0) else f"{trail.level_pct:+.0f} %"
+        turn.say(
+            "trailing_raised",
+            f"Trailing level raised to {level}; peak {trail.peak_pct:+.1f} %",
+            level_pct=trail.level_pct,
+            peak_pct=trail.peak_pct,
+        )

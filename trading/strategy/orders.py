@@ -1,0 +1,120 @@
+"""Keeping track of orders: booking reports and fills, asking after the unknown, cancelling what rests too long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from trading.strategy.events import Cancel, FetchFills, Query
+from trading.strategy.state import LegState, OrderState
+from trading.strategy.turn import Turn
+from trading.strategy.types import Fill, OrderReport, OrderStatus, Purpose
+
+ASK_AGAIN_SECONDS = 1.0
+REPLY_SECONDS = 30.0
+
+
+def leg_of(turn: Turn, client_order_id: str) -> LegState | None:
+    """The leg that owns this client order id."""
+    for leg in turn.state.legs:
+        if leg.find(client_order_id) is not None:
+            return leg
+    return None
+
+
+def absorb_report(turn: Turn, report: OrderReport) -> None:
+    """Book what the venue said of an order. A report about somebody else's order changes nothing."""
+    leg = leg_of(turn, report.client_order_id)
+    order = leg.find(report.client_order_id) if leg is not None else None
+    if leg is None or order is None:
+        return
+    changed = order.reported_by(report)
+    if changed == order:
+        return
+    turn.update_leg(leg.with_order(changed))
+    if changed.status is OrderStatus.REJECTED and order.status is not OrderStatus.REJECTED:
+        turn.say(
+            "order_rejected",
+            f"{_name(changed)} was refused: {changed.detail or changed.code or 'no reason given'}",
+            "warning",
+            client_order_id=report.client_order_id,
+            code=changed.code,
+        )
+    elif changed.status is OrderStatus.UNKNOWN and order.status is not OrderStatus.UNKNOWN:
+        turn.say(
+            "order_unknown",
+            f"{_name(changed)}: no answer from the venue, asking what became of it",
+            "warning",
+            client_order_id=report.client_order_id,
+        )
+
+
+def absorb_fill(turn: Turn, fill: Fill) -> None:
+    """Book an execution once, whatever order it arrives in and however often."""
+    leg = leg_of(turn, fill.client_order_id)
+    if leg is None:
+        return
+    changed = leg.booked(fill)
+    if changed is not leg:
+        turn.update_leg(changed)
+
+
+def chase(turn: Turn) -> None:
+    """Ask after every order that is not settled: unknown ones, resting ones that had their time, final ones whose
+    fills are missing.
+    """
+    missing: list[str] = []
+    oldest = turn.at
+    for leg in turn.state.legs:
+        for order in leg.orders:
+            if order.final:
+                if turn.due(order.asked_at, ASK_AGAIN_SECONDS):
+                    missing.append(order.intent.client_order_id)
+                    oldest = min(oldest, order.sent_at)
+                    _asked(turn, order)
+                continue
+            _chase_open(turn, order)
+    if missing:
+        turn.do(FetchFills(tuple(missing), oldest))
+
+
+def cancel_working(turn: Turn, leg: LegState, *purposes: Purpose) -> None:
+    """Ask the venue to cancel the open orders of these purposes now."""
+    for order in leg.working(*purposes):
+        if order.status is OrderStatus.OPEN and turn.due(order.cancel_at, ASK_AGAIN_SECONDS):
+            _cancel(turn, order)
+
+
+def _chase_open(turn: Turn, order: OrderState) -> None:
+    intent = order.intent
+    silent = order.status is OrderStatus.INTENT and turn.due(order.sent_at, REPLY_SECONDS)
+    if order.status is OrderStatus.UNKNOWN or silent:
+        if turn.due(order.asked_at, ASK_AGAIN_SECONDS):
+            turn.do(Query(intent.client_order_id, intent.product_id, order.sent_at))
+            _asked(turn, order)
+        return
+    expired = turn.due(order.sent_at, turn.state.params.order_timeout_seconds)
+    if order.status is OrderStatus.OPEN and expired and turn.due(order.cancel_at, ASK_AGAIN_SECONDS):
+        _cancel(turn, order)
+
+
+def _cancel(turn: Turn, order: OrderState) -> None:
+    intent = order.intent
+    turn.do(Cancel(intent.client_order_id, order.venue_order_id, intent.product_id))
+    _replace(turn, replace(order, cancel_at=turn.at))
+
+
+def _asked(turn: Turn, order: OrderState) -> None:
+    _replace(turn, replace(order, asked_at=turn.at))
+
+
+def _replace(turn: Turn, order: OrderState) -> None:
+    """Swap an order for a copy that only remembers when it was asked after; a crash may forget that."""
+    leg = leg_of(turn, order.intent.client_order_id)
+    if leg is not None:
+        turn.state = turn.state.with_leg(leg.with_order(order))
+
+
+def _name(order: OrderState) -> str:
+    intent = order.intent
+    what = f"{intent.side.value} {intent.size} {intent.symbol}"
+    return f"{intent.purpose.value.capitalize()} order {intent.client_order_id} ({what})"

@@ -1,0 +1,285 @@
+"""The state of one session: what is asked, sent, known and held. Frozen; ``decide`` returns the next one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+
+from trading.strategy.schedule import EntryPlan, ExitPlan
+from trading.strategy.trailing import TrailState
+from trading.strategy.types import (
+    ZERO,
+    ExitReason,
+    Fill,
+    Instrument,
+    OptionType,
+    OrderIntent,
+    OrderReport,
+    OrderStatus,
+    Outcome,
+    Phase,
+    Purpose,
+    Quote,
+    StrategyParams,
+)
+
+FINAL = (OrderStatus.CLOSED, OrderStatus.CANCELLED, OrderStatus.REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """One order: its intent and what is known of it.
+
+    ``reported`` is contracts the venue says are filled, ``booked`` is contracts booked from fills. An order is
+    settled when the venue called it final and every fill it spoke of is booked; until then nothing else may be sent
+    in its place.
+    """
+
+    intent: OrderIntent
+    sent_at: datetime
+    status: OrderStatus = OrderStatus.INTENT
+    venue_order_id: str = ""
+    reported: int = 0
+    booked: int = 0
+    average_price: Decimal | None = None
+    asked_at: datetime | None = None
+    cancel_at: datetime | None = None
+    code: str = ""
+    detail: str = ""
+
+    @property
+    def final(self) -> bool:
+        """The venue will not fill it any further."""
+        return self.status in FINAL
+
+    @property
+    def settled(self) -> bool:
+        """Final, and all its fills are booked."""
+        return self.final and self.booked >= self.reported
+
+    def reported_by(self, report: OrderReport) -> OrderState:
+        """This order after one more report.
+
+        A final state is never undone; contradictions become ``unknown`` so that the venue is asked again.
+        """
+        filled = max(self.reported, report.filled)
+        venue_id = report.venue_order_id or self.venue_order_id
+        seen = bool(venue_id) or filled > 0 or self.booked > 0
+        if self.final:
+            return replace(self, reported=filled, venue_order_id=venue_id)
+        if report.outcome is Outcome.ACCEPTED and report.status is not None:
+            status = report.status
+        elif report.outcome in (Outcome.REJECTED, Outcome.ABSENT) and not seen:
+            status = OrderStatus.REJECTED
+        else:
+            status = OrderStatus.UNKNOWN
+        return replace(
+            self,
+            status=status,
+            reported=filled,
+            venue_order_id=venue_id,
+            average_price=report.average_price or self.average_price,
+            code=report.code or ("absent" if report.outcome is Outcome.ABSENT else self.code),
+            detail=report.detail or self.detail,
+            asked_at=self.asked_at if status is OrderStatus.UNKNOWN and self.status is OrderStatus.UNKNOWN else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LegState:
+    """One leg. Values are Σ price × contracts; fees are dollars paid; ``baseline`` is what the account held in this
+    option before us (signed).
+
+    ``attempts`` and ``exits`` number the orders sent and never fall (client order ids are made of them); ``tries``
+    counts the attempts of the close under way, for its escalation. ``external`` counts contracts the venue no
+    longer shows although no fill of ours explains it; they have no price and none is invented.
+    """
+
+    option_type: OptionType
+    instrument: Instrument
+    target: int
+    baseline: int = 0
+    decision_price: Decimal | None = None
+    entry_size: int = 0
+    entry_value: Decimal = ZERO
+    entry_fees: Decimal = ZERO
+    entry_at: datetime | None = None
+    exit_size: int = 0
+    exit_value: Decimal = ZERO
+    exit_fees: Decimal = ZERO
+    exit_at: datetime | None = None
+    external: int = 0
+    orders: tuple[OrderState, ...] = ()
+    done: tuple[OrderState, ...] = ()
+    fill_ids: tuple[str, ...] = ()
+    attempts: int = 0
+    exits: int = 0
+    tries: int = 0
+    retry_at: datetime | None = None
+    blocked: str = ""
+    quote: Quote | None = None
+    priced_at: datetime | None = None
+
+    @property
+    def held(self) -> int:
+        """Contracts this session is short."""
+        return self.entry_size - self.exit_size - self.external
+
+    @property
+    def entry_price(self) -> Decimal | None:
+        """VWAP of the entry fills."""
+        return self.entry_value / self.entry_size if self.entry_size else None
+
+    @property
+    def exit_price(self) -> Decimal | None:
+        """VWAP of the closing fills."""
+        return self.exit_value / self.exit_size if self.exit_size else None
+
+    @property
+    def fees(self) -> Decimal:
+        """Dollars of commission paid on this leg."""
+        return self.entry_fees + self.exit_fees
+
+    @property
+    def credit(self) -> Decimal:
+        """Dollars of premium collected."""
+        return self.entry_value * self.instrument.contract_value
+
+    @property
+    def realised(self) -> Decimal:
+        """Dollars made on the closed contracts, before fees."""
+        if not self.entry_size:
+            return ZERO
+        return (self.entry_value * self.exit_size / self.entry_size - self.exit_value) * self.instrument.contract_value
+
+    def working(self, *purposes: Purpose) -> tuple[OrderState, ...]:
+        """Orders of these purposes (all if none named) that are not settled."""
+        return tuple(o for o in self.orders if not purposes or o.intent.purpose in purposes)
+
+    def with_order(self, order: OrderState) -> LegState:
+        """This leg with an order added or replaced; a settled one moves to ``done``."""
+        key = order.intent.client_order_id
+        open_orders = tuple(o for o in self.orders if o.intent.client_order_id != key)
+        done = tuple(o for o in self.done if o.intent.client_order_id != key)
+        if order.settled:
+            return replace(self, orders=open_orders, done=(*done, order))
+        return replace(self, orders=(*open_orders, order), done=done)
+
+    def seeing(self, quote: Quote) -> LegState:
+        """This leg with a newer quote.
+
+        ``priced_at`` moves only with quotes one could close at: an offer, and not crossed.
+        """
+        usable = quote.ask is not None and (quote.bid is None or quote.bid < quote.ask)
+        return replace(self, quote=quote, priced_at=quote.at if usable else self.priced_at)
+
+    def find(self, client_order_id: str) -> OrderState | None:
+        """The order with this client id, settled or not."""
+        for order in (*self.orders, *self.done):
+            if order.intent.client_order_id == client_order_id:
+                return order
+        return None
+
+    def booked(self, fill: Fill) -> LegState:
+        """This leg with one more fill; the same fill twice changes nothing."""
+        order = self.find(fill.client_order_id)
+        if order is None or fill.fill_id in self.fill_ids:
+            return self
+        count = order.booked + fill.size
+        leg = self.with_order(replace(order, booked=count, reported=max(order.reported, count)))
+        leg = replace(leg, fill_ids=(*leg.fill_ids, fill.fill_id))
+        value = fill.price * fill.size
+        if order.intent.purpose is Purpose.ENTRY:
+            return replace(
+                leg,
+                entry_size=leg.entry_size + fill.size,
+                entry_value=leg.entry_value + value,
+                entry_fees=leg.entry_fees + fill.commission,
+                entry_at=min(leg.entry_at or fill.at, fill.at),
+            )
+        return replace(
+            leg,
+            exit_size=leg.exit_size + fill.size,
+            exit_value=leg.exit_value + value,
+            exit_fees=leg.exit_fees + fill.commission,
+            exit_at=max(leg.exit_at or fill.at, fill.at),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """Everything the strategy knows of one session."""
+
+    strategy_id: str
+    params: StrategyParams
+    phase: Phase = Phase.WAITING
+    enter_now: bool = False
+    plan: EntryPlan | None = None
+    exit: ExitPlan | None = None
+    legs: tuple[LegState, ...] = ()
+    spot: Decimal | None = None
+    spot_at: datetime | None = None
+    spot_entry: Decimal | None = None
+    spot_exit: Decimal | None = None
+    spot_high: Decimal | None = None
+    spot_low: Decimal | None = None
+    trail: TrailState = field(default_factory=TrailState)
+    best: Decimal = ZERO
+    worst: Decimal = ZERO
+    best_pct: Decimal = ZERO
+    worst_pct: Decimal = ZERO
+    realised_today: Decimal = ZERO
+    sessions_today: int = 0
+    entries_allowed: bool = True
+    refusal: str = ""
+    selection_summary: str = ""
+    refusals: tuple[str, ...] = ()
+    asked_at: datetime | None = None
+    retry_at: datetime | None = None
+    entering_at: datetime | None = None
+    unbalanced_at: datetime | None = None
+    live_at: datetime | None = None
+    exit_reason: ExitReason | None = None
+    exit_detail: str = ""
+    exit_at: datetime | None = None
+    urgent: bool = False
+    closed_at: datetime | None = None
+    read_at: datetime | None = None
+    reconciled_at: datetime | None = None
+    mismatches: int = 0
+    attention: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Not closed yet."""
+        return self.phase is not Phase.CLOSED
+
+    @property
+    def held(self) -> int:
+        """Contracts held over both legs."""
+        return sum(leg.held for leg in self.legs)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols of the legs, call first."""
+        return tuple(leg.instrument.symbol for leg in self.legs)
+
+    @property
+    def unsettled(self) -> tuple[OrderState, ...]:
+        """Orders whose end is not known or whose fills are not all booked."""
+        return tuple(order for leg in self.legs for order in leg.orders)
+
+    @property
+    def credit(self) -> Decimal:
+        """Dollars of premium collected over both legs."""
+        return sum((leg.credit for leg in self.legs), ZERO)
+
+    @property
+    def realised(self) -> Decimal:
+        """Dollars made on closed contracts, net of every fee paid so far."""
+        return sum((leg.realised - leg.fees for leg in self.legs), ZERO)
+
+    def with_leg(self, leg: LegState) -> SessionState:
+        """This state with one leg replaced."""
+        return replace(self, legs=tuple(leg if old.option_type is leg.option_type else old for old in self.legs))
