@@ -1,0 +1,136 @@
+"""Carrying out what the strategy decided: one coroutine per action, each ending in events.
+
+Nothing here retries or guesses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from trading.engine.ports import Venue, VenueUnavailable
+from trading.strategy.events import (
+    Cancel,
+    ChainRead,
+    Event,
+    FetchFills,
+    FillSeen,
+    LimitsSeen,
+    LoadChain,
+    OrderReported,
+    Place,
+    PositionsRead,
+    Query,
+    ReadPositions,
+    Watch,
+)
+from trading.strategy.execution import order_prefix
+from trading.strategy.types import OrderIntent, OrderReport, Outcome, Purpose
+
+log = logging.getLogger("trading.engine")
+Limits = Callable[[], Awaitable[LimitsSeen]]
+Gate = Callable[[OrderIntent], Awaitable[str]]
+
+
+class Actor:
+    """The hands of one session at one venue.
+
+    ``gate`` answers why an order may not leave now (empty: it may); ``limits`` reads the day's facts.
+    """
+
+    def __init__(self, *, venue: Venue, underlying: str, strategy_id: str, gate: Gate, limits: Limits) -> None:
+        self._venue = venue
+        self._underlying = underlying
+        self._prefix = order_prefix(strategy_id) + "-"
+        self._gate = gate
+        self._limits = limits
+
+    async def act(self, action: object) -> list[Event]:
+        """Carry one action out and return what was learned.
+
+        Unexpected errors become events too: a write is then unknown, a read failed.
+        """
+        match action:
+            case Place():
+                return [OrderReported(self._venue.now(), await self._place(action.intent))]
+            case Cancel():
+                return await self._report(
+                    action.client_order_id,
+                    self._venue.cancel(action.client_order_id, action.venue_order_id, action.product_id),
+                )
+            case Query():
+                return await self._report(
+                    action.client_order_id, self._venue.order(action.client_order_id, action.product_id, action.since)
+                )
+            case FetchFills():
+                return await self._fills(action)
+            case ReadPositions():
+                return [await self._positions(action)]
+            case LoadChain():
+                return await self._chain(action)
+            case Watch():
+                await self._watch(action)
+        return []
+
+    async def _place(self, intent: OrderIntent) -> OrderReport:
+        refusal = await self._gate(intent)
+        if refusal:
+            return OrderReport(intent.client_order_id, Outcome.REJECTED, code="trading_mode", detail=refusal)
+        try:
+            return await self._venue.place(intent)
+        except Exception as error:
+            log.exception(
+                "Placing %s failed unexpectedly", intent.client_order_id, extra={"event": "order_place_failed"}
+            )
+            return _unknown(intent.client_order_id, error)
+
+    async def _report(self, client_order_id: str, request: Awaitable[OrderReport]) -> list[Event]:
+        try:
+            report = await request
+        except Exception as error:
+            log.warning("No word on %s: %s", client_order_id, error, extra={"event": "order_query_failed"})
+            report = _unknown(client_order_id, error)
+        return [OrderReported(self._venue.now(), report)]
+
+    async def _fills(self, action: FetchFills) -> list[Event]:
+        try:
+            fills = await self._venue.fills(action.client_order_ids, action.since)
+        except VenueUnavailable as error:
+            log.warning("Fills could not be read: %s", error, extra={"event": "fills_read_failed"})
+            return []
+        return [FillSeen(self._venue.now(), fill) for fill in fills]
+
+    async def _positions(self, action: ReadPositions) -> PositionsRead:
+        try:
+            positions, resting = await asyncio.gather(self._venue.positions(), self._venue.open_orders())
+        except VenueUnavailable as error:
+            return PositionsRead(self._venue.now(), ok=False, error=str(error))
+        ours = tuple(p for p in positions if p.symbol in action.symbols)
+        orders = tuple(r.client_order_id for r in resting if r.client_order_id.startswith(self._prefix))
+        return PositionsRead(self._venue.now(), ok=True, positions=ours, open_orders=orders)
+
+    async def _chain(self, action: LoadChain) -> list[Event]:
+        limits = await self._limits()
+        try:
+            chain, positions = await asyncio.gather(self._venue.chain(action.underlying), self._venue.positions())
+        except VenueUnavailable as error:
+            return [limits, ChainRead(self._venue.now(), None, error=str(error))]
+        return [limits, ChainRead(self._venue.now(), chain, tuple(positions))]
+
+    async def _watch(self, action: Watch) -> None:
+        try:
+            await self._venue.watch(self._underlying, action.symbols)
+        except VenueUnavailable as error:
+            log.warning("Quotes could not be subscribed: %s", error, extra={"event": "watch_failed"})
+
+
+def entry_refusal(intent: OrderIntent, mode: str) -> str:
+    """Why the trading mode keeps this order from leaving; orders that only reduce always may."""
+    if intent.purpose is not Purpose.ENTRY or mode == "active":
+        return ""
+    return f"the trading mode is {mode}: only orders that reduce risk may be sent"
+
+
+def _unknown(client_order_id: str, error: Exception) -> OrderReport:
+    return OrderReport(client_order_id, Outcome.UNKNOWN, detail=f"{type(error).__name__}: {error}"[:200])

@@ -1,0 +1,188 @@
+"""From the strategy's state to what the store keeps: the session, its legs, its orders.
+
+Field names are the reference's where it has one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from trading.engine.ports import LegRecord, OrderRecord, SessionRecord, SessionSpec, SessionWrite
+from trading.strategy.codec import dumps
+from trading.strategy.decide import Decision
+from trading.strategy.events import Event, FillSeen, Journal, Place
+from trading.strategy.pnl import Totals
+from trading.strategy.state import LegState, OrderState, SessionState
+from trading.strategy.types import ZERO, Fill
+
+
+def number(value: Decimal | float | None, places: int = 8) -> float | None:
+    """A JSON number, or None."""
+    return None if value is None else round(float(value), places)
+
+
+def instant(at: datetime | None) -> str | None:
+    """ISO 8601 with Z, or None."""
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def session_write(
+    spec: SessionSpec, before: SessionState, decision: Decision, event: Event, *, journal: tuple[Journal, ...] = ()
+) -> SessionWrite:
+    """Everything one decision has to put on disk, as one atomic write."""
+    said = journal or tuple(action for action in decision.actions if isinstance(action, Journal))
+    return SessionWrite(
+        session_id=spec.session_id,
+        record=session_record(decision.state, decision.totals, event.at),
+        intents=tuple(action.intent for action in decision.actions if isinstance(action, Place)),
+        orders=_changed_orders(before, decision.state, event.at),
+        fills=_new_fills(before, decision.state, event),
+        journal=tuple((event.at, line) for line in said),
+        at=event.at,
+    )
+
+
+def session_record(state: SessionState, totals: Totals | None, at: datetime) -> SessionRecord:
+    """The session row: phase, state, times, totals and legs."""
+    return SessionRecord(
+        phase=state.phase,
+        state=dumps(state),
+        activated_at=state.entering_at,
+        deactivated_at=state.closed_at,
+        exit_reason=state.exit_reason,
+        pnl_summary=pnl_summary(state, totals, at),
+        metadata=metadata(state, at),
+        legs=tuple(_leg_record(leg) for leg in state.legs),
+    )
+
+
+def pnl_summary(state: SessionState, totals: Totals | None, at: datetime) -> dict[str, object]:
+    """Totals of the session in dollars
+
+    ``realized`` and ``total`` are net of fees (``reference_product.md`` §2.11, with D1 corrected).
+    """
+    fees = sum((leg.fees for leg in state.legs), ZERO)
+    open_pnl = totals.net - state.realised if totals is not None and state.held else ZERO
+    total = state.realised + open_pnl
+    credit = state.credit
+    return {
+        "realized": number(state.realised),
+        "unrealized": number(open_pnl),
+        "total": number(total),
+        "total_pnl": number(total),
+        "total_pnl_pct": number(total / credit * 100, 4) if credit else 0.0,
+        "notional": number(credit),
+        "credit": number(credit),
+        "fees": number(fees),
+        "pnl_before_fees": number(total + fees),
+        "updated_at": instant(at),
+        "max_profit_seen": number(state.best),
+        "max_profit_seen_pct": number(state.best_pct, 4),
+        "max_drawdown_seen": number(-state.worst),
+        "max_drawdown_seen_pct": number(-state.worst_pct, 4),
+        "trailing_level_pct": number(state.trail.level_pct, 4),
+        "trailing_enabled": state.params.trailing_sl_enabled,
+        "spot": spot_view(state),
+        "exit_reason": state.exit_reason.value if state.exit_reason else None,
+    }
+
+
+def spot_view(state: SessionState) -> dict[str, object]:
+    """Index prices of the session in dollars."""
+    return {
+        "entry": number(state.spot_entry),
+        "exit": number(state.spot_exit),
+        "last": number(state.spot),
+        "high": number(state.spot_high),
+        "low": number(state.spot_low),
+        "updated_at": instant(state.spot_at),
+    }
+
+
+def metadata(state: SessionState, at: datetime) -> dict[str, object]:
+    """What is told of a session besides its ledgers."""
+    return {
+        "schedule": {
+            "scheduled_entry_at": instant(state.plan.entry_at if state.plan else state.entering_at),
+            "planned_exit_at": instant(state.exit.exit_at if state.exit else None),
+            "guard_at": instant(state.exit.guard_at if state.exit else None),
+            "settlement_at": instant(state.exit.settlement_at if state.exit else None),
+        },
+        "entry": {
+            "entry_started_at": instant(state.entering_at),
+            "entry_completed_at": instant(state.live_at),
+            "selection_summary": state.selection_summary,
+            "refusals": list(state.refusals),
+        },
+        "exit": {
+            "exit_reason": state.exit_reason.value if state.exit_reason else None,
+            "exit_detail": state.exit_detail,
+            "exit_triggered_at": instant(state.exit_at),
+        },
+        "reconciled_at": instant(state.reconciled_at),
+        "attention": state.attention,
+        "updated_at": instant(at),
+    }
+
+
+def _leg_record(leg: LegState) -> LegRecord:
+    quote = leg.quote
+    return LegRecord(
+        leg=leg.option_type.value,
+        symbol=leg.instrument.symbol,
+        side="short",
+        quantity=leg.entry_size,
+        open_quantity=leg.held,
+        contract_size=leg.instrument.contract_value,
+        entry_price=leg.entry_price,
+        exit_price=leg.exit_price,
+        realized_pnl=leg.realised - leg.fees,
+        fees=leg.fees,
+        entry_time=leg.entry_at,
+        exit_time=leg.exit_at if leg.held == 0 else None,
+        analytics={
+            "strike": number(leg.instrument.strike),
+            "settlement_at": instant(leg.instrument.settlement_at),
+            "target": leg.target,
+            "external": leg.external,
+            "baseline": leg.baseline,
+            "decision_price": number(leg.decision_price),
+            "mark_price": number(quote.mark) if quote else None,
+            "delta": number(quote.delta, 6) if quote else None,
+            "fees": {"entry": number(leg.entry_fees), "exit": number(leg.exit_fees), "total": number(leg.fees)},
+        },
+    )
+
+
+def _all_orders(state: SessionState) -> dict[str, OrderState]:
+    return {order.intent.client_order_id: order for leg in state.legs for order in (*leg.done, *leg.orders)}
+
+
+def _changed_orders(before: SessionState, after: SessionState, at: datetime) -> tuple[OrderRecord, ...]:
+    """Orders that the venue has told something new about."""
+    known = _all_orders(before)
+    return tuple(
+        _order_record(order, at)
+        for key, order in _all_orders(after).items()
+        if key in known and order is not known[key] and order != known[key]
+    )
+
+
+def _order_record(order: OrderState, at: datetime) -> OrderRecord:
+    return OrderRecord(
+        client_order_id=order.intent.client_order_id,
+        venue_order_id=order.venue_order_id,
+        status=order.status.value,
+        filled=order.booked,
+        average_price=order.average_price,
+        detail=(order.detail or order.code)[:255],
+        reported_at=at,
+    )
+
+
+def _new_fills(before: SessionState, after: SessionState, event: Event) -> tuple[Fill, ...]:
+    if not isinstance(event, FillSeen):
+        return ()
+    booked = sum(len(leg.fill_ids) for leg in after.legs) > sum(len(leg.fill_ids) for leg in before.legs)
+    return (event.fill,) if booked else ()

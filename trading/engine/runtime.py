@@ -1,0 +1,271 @@
+"""The engine: one loop that reads events, lets the strategy decide, commits, acts, and publishes.
+
+One engine trades; the lease sees to that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from trading.engine.ports import LeaseLost, PendingCommand, Store, Venue
+from trading.engine.session import SessionRunner
+from trading.engine.view import WorkerFacts, runtime_view
+from trading.strategy.events import Commanded, Order
+from trading.strategy.types import Phase
+
+log = logging.getLogger("trading.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Cadences in wall seconds; ``speed`` is venue seconds per wall second (1 on a real venue)."""
+
+    lease_seconds: float = 5.0
+    command_poll_seconds: float = 0.5
+    publish_seconds: float = 0.25
+    loop_seconds: float = 0.1
+    balance_seconds: float = 5.0
+    sample_seconds: float = 5.0
+    speed: float = 1.0
+
+
+class Engine:
+    """Owns the lease and at most one session. ``wall`` is a monotonic clock in seconds, injected for tests."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        venue_for: Callable[[str], Venue],
+        owner: str,
+        settings: EngineSettings | None = None,
+        wall: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store = store
+        self.owner = owner
+        self.settings = settings or EngineSettings()
+        self.session: SessionRunner | None = None
+        self.token: int | None = None
+        self._venue_for = venue_for
+        self._venue = venue_for("paper")
+        self._wall = wall
+        self._started = wall()
+        self._due: dict[str, float] = {}
+        self._wake = asyncio.Event()
+        self._mode = "active"
+        self._standing_by = False
+
+    @property
+    def venue(self) -> Venue:
+        """The venue of the running session, else the paper venue."""
+        return self.session.venue if self.session is not None else self._venue
+
+    def wake(self) -> None:
+        """Have the loop look at its commands now."""
+        self._due.pop("commands", None)
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Step until ``stop`` is set; an error in one step is logged and the next step goes on.
+
+        Ends by giving the lease up.
+        """
+        try:
+            while not stop.is_set():
+                try:
+                    await self.step()
+                except Exception:
+                    log.exception("A step of the engine failed; going on", extra={"event": "engine_step_failed"})
+                await self._rest(stop)
+        finally:
+            await self.shut_down()
+
+    async def step(self) -> None:
+        """One turn: lease, commands, session, events, publication."""
+        if not await self._hold_lease():
+            return
+        if self._is_due("commands", self.settings.command_poll_seconds):
+            self._mode = await self.store.trading_mode()
+            await self._obey_commands()
+        if self.session is not None:
+            await self._run_session(self.session)
+        await self._publish()
+
+    async def settle(self) -> None:
+        """Step until no request is in flight (for tests and for a clean end)."""
+        while self.session is not None and self.session.busy:
+            await self.session.finish_requests()
+            await self.step()
+
+    async def shut_down(self) -> None:
+        """Wait shortly for requests in flight and give the lease up.
+
+        An open session stays open: the next start resumes it.
+        """
+        if self.session is not None:
+            await self.session.finish_requests(timeout=5.0)
+        if self.token is not None:
+            await self.store.release_lease(self.owner)
+            self.token = None
+
+    async def _rest(self, stop: asyncio.Event) -> None:
+        waits = [
+            asyncio.ensure_future(w)
+            for w in (self._wake.wait(), stop.wait(), self.venue.wait(self.settings.loop_seconds))
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        self._wake.clear()
+
+    def _is_due(self, name: str, seconds: float) -> bool:
+        now = self._wall()
+        if now < self._due.get(name, float("-inf")):
+            return False
+        self._due[name] = now + seconds
+        return True
+
+    async def _hold_lease(self) -> bool:
+        if not self._is_due("lease", self.settings.lease_seconds / 3):
+            return self.token is not None
+        token = await self.store.claim_lease(self.owner, self.settings.lease_seconds)
+        if token is None:
+            await self._stand_by()
+        elif token != self.token:
+            self.token = token
+            self._standing_by = False
+            log.info("Engine lease held by %s (token %s)", self.owner, token, extra={"event": "lease_claimed"})
+            await self._venue.connect()
+            await self._load_session()
+        return self.token is not None
+
+    async def _stand_by(self) -> None:
+        if not self._standing_by:
+            holder = await self.store.lease_holder()
+            log.warning("Standing by: the engine lease is held by %s", holder, extra={"event": "lease_standby"})
+        self._standing_by = True
+        self.token = None
+        if self.session is not None:
+            self.session.abandon()
+            self.session = None
+
+    async def _load_session(self) -> None:
+        spec = await self.store.open_session()
+        if spec is None:
+            return
+        venue = self._venue_for(spec.mode)
+        await venue.connect()
+        self.session = SessionRunner(
+            spec, venue=venue, store=self.store, mode=lambda: self._mode, on_event=self._wake.set
+        )
+        await self.session.begin(
+            sample_seconds=self.settings.sample_seconds, samples=await self.store.samples(spec.session_id)
+        )
+
+    async def _run_session(self, session: SessionRunner) -> None:
+        if self.token is None:
+            return
+        try:
+            await session.turn(self.token)
+        except LeaseLost:
+            log.error("The engine lease was lost to another worker; standing by", extra={"event": "lease_lost"})
+            self._due["lease"] = self._wall() + self.settings.lease_seconds
+            await self._stand_by()
+            return
+        if session.state.phase is Phase.CLOSED and not session.busy:
+            await self._session_closed(session)
+
+    async def _session_closed(self, session: SessionRunner) -> None:
+        log.info(
+            "Session closed: %s",
+            session.state.exit_reason,
+            extra={"event": "session_closed", "strategy_id": session.spec.strategy_id},
+        )
+        self.session = None
+        self._due.pop("commands", None)
+        self._due.pop("publish", None)
+        if session.may_repeat:
+            await self.store.open_next_daily(session.spec.session_id)
+        await self._obey_commands()
+        if self.session is None:
+            await self._load_session()
+
+    async def _obey_commands(self) -> None:
+        for command in await self.store.pending_commands():
+            await self._obey(command)
+
+    async def _obey(self, command: PendingCommand) -> None:
+        if self.session is None:
+            await self._load_session()
+        session = self.session if self.session is not None and self.session.state.open else None
+        match command.action:
+            case "start":
+                known = session is not None and session.spec.session_id == command.session_id
+                result: dict[str, object] = {"accepted": known}
+                await self.store.settle_command(command.command_id, ok=known, result=result)
+            case "stop" | "panic":
+                order = (
+                    Order.PANIC if command.action == "panic" else Order.HAND_OVER if command.leave_open else Order.STOP
+                )
+                await self._order(session, command, order)
+                await self.store.settle_command(command.command_id, ok=True, result={"accepted": session is not None})
+            case "restart":
+                await self._restart(session, command)
+            case _:
+                log.error("Unknown command %s", command.action, extra={"event": "command_unknown"})
+                await self.store.settle_command(
+                    command.command_id, ok=False, result={"error": f"unknown action {command.action}"}
+                )
+
+    async def _restart(self, session: SessionRunner | None, command: PendingCommand) -> None:
+        """Close the old session first; the command stays pending until then, so a crash in between loses nothing."""
+        if session is not None and session.spec.session_id == command.session_id:
+            if session.state.exit_reason is None:
+                await self._order(session, command, Order.STOP)
+            return
+        strategy_id = await self.store.reopen(command.command_id)
+        await self.store.settle_command(command.command_id, ok=bool(strategy_id), result={"strategy_id": strategy_id})
+        await self._load_session()
+
+    async def _order(self, session: SessionRunner | None, command: PendingCommand, order: Order) -> None:
+        if session is None or self.token is None:
+            return
+        event = Commanded(session.venue.now(), order, command.actor, command.reason)
+        await session.feed(event, self.token)
+
+    async def _publish(self) -> None:
+        if self.token is None or not self._is_due("publish", self.settings.publish_seconds):
+            return
+        session = self.session
+        if self._is_due("balance", self.settings.balance_seconds) and session is not None:
+            await session.read_balance()
+        venue = self.venue
+        facts = WorkerFacts(
+            owner=self.owner,
+            uptime_seconds=self._wall() - self._started,
+            venue_name=venue.name,
+            venue_now=venue.now(),
+            wall_now=datetime.now(UTC),
+            speed=self.settings.speed,
+            health=venue.health(),
+            balance=session.balance if session is not None else None,
+            trading_mode=self._mode,
+        )
+        if session is None:
+            payload = runtime_view(facts, None, None)
+        else:
+            payload = runtime_view(
+                facts,
+                session.spec,
+                session.state,
+                trace=session.trace,
+                history=session.history.points(),
+                versions=session.versions,
+            )
+        await self.store.publish(payload, owner=self.owner)

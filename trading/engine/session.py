@@ -1,0 +1,239 @@
+"""One session in the engine: its state, its requests in flight, its telemetry."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from trading.engine.orders import Actor, entry_refusal
+from trading.engine.ports import Balance, LeaseLost, PnlSample, SessionSpec, Store, Venue, VenueUnavailable
+from trading.engine.records import session_write
+from trading.engine.recovery import recover
+from trading.strategy.codec import loads
+from trading.strategy.decide import Decision, decide
+from trading.strategy.events import Action, Event, Finish, Journal, LimitsSeen, RuleResult, Tick
+from trading.strategy.pnl import Totals
+from trading.strategy.schedule import next_entry, trading_day
+from trading.strategy.state import SessionState
+from trading.strategy.types import ZERO, ExitReason, OrderIntent, Phase, Repeat
+
+log = logging.getLogger("trading.engine")
+WRITE_ATTEMPTS = 25
+WRITE_PAUSE_SECONDS = 0.2
+NO_REPEAT = (ExitReason.STOPPED, ExitReason.PANIC_CLOSE, ExitReason.HANDED_OVER)
+
+
+class History:
+    """P&L over time for the chart: at most ``limit`` points, thinned by dropping every second one when full."""
+
+    def __init__(self, limit: int = 160) -> None:
+        self._limit = limit
+        self._points: list[tuple[float, float, float | None]] = []
+        self._stride = 1
+        self._skipped = 0
+
+    def add(self, sample: PnlSample) -> None:
+        """Take a sample in; time as epoch seconds, profit and level in percent of the credit."""
+        self._skipped += 1
+        if self._skipped < self._stride:
+            return
+        self._skipped = 0
+        level = None if sample.level_pct is None else float(sample.level_pct)
+        self._points.append((sample.at.timestamp(), round(float(sample.net_pct), 3), level))
+        if len(self._points) >= self._limit:
+            self._points = self._points[::2]
+            self._stride *= 2
+
+    def points(self) -> list[tuple[float, float, float | None]]:
+        """The points, oldest first."""
+        return list(self._points)
+
+
+class SessionRunner:
+    """Runs one session: feeds events to the strategy, commits, sends requests as tasks and takes their results in as
+    events.
+    """
+
+    def __init__(
+        self, spec: SessionSpec, *, venue: Venue, store: Store, mode: Callable[[], str], on_event: Callable[[], None]
+    ) -> None:
+        self.spec = spec
+        self.venue = venue
+        self.trace: tuple[RuleResult, ...] = ()
+        self.totals: Totals | None = None
+        self.balance: Balance | None = None
+        self.history = History()
+        self.versions = {"decisions": 0, "orders": 0}
+        self.state = self._initial_state()
+        self._store = store
+        self._mode = mode
+        self._on_event = on_event
+        self._inbox: deque[Event] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sample_at: datetime | None = None
+        self._sample_seconds = 5.0
+        self._resumed: tuple[Action, ...] = ()
+        self._actor = Actor(
+            venue=venue,
+            underlying=spec.params.underlying,
+            strategy_id=spec.strategy_id,
+            gate=self._gate,
+            limits=self._limits,
+        )
+
+    def _initial_state(self) -> SessionState:
+        if self.spec.state:
+            return loads(SessionState, self.spec.state)
+        plan = None
+        if not self.spec.enter_now:
+            plan = next_entry(self.spec.params, self.venue.now(), not_before_day=self.spec.not_before)
+        return SessionState(
+            strategy_id=self.spec.strategy_id,
+            params=self.spec.params,
+            phase=Phase.WAITING,
+            enter_now=self.spec.enter_now,
+            plan=plan,
+        )
+
+    @property
+    def busy(self) -> bool:
+        """Requests in flight or results not taken in."""
+        return bool(self._tasks or self._inbox)
+
+    @property
+    def may_repeat(self) -> bool:
+        """Closed by itself, and the configuration repeats."""
+        return self.spec.params.repeat is Repeat.DAILY and self.state.exit_reason not in NO_REPEAT
+
+    async def begin(self, *, sample_seconds: float, samples: Sequence[PnlSample]) -> None:
+        """Take the session up: fresh, or from its saved state by asking the venue first."""
+        self._sample_seconds = sample_seconds
+        for sample in samples:
+            self.history.add(sample)
+        if self.spec.state:
+            self.state, self._resumed = recover(self.state, self.venue.now())
+
+    async def turn(self, token: int) -> None:
+        """Take in what arrived, then let time pass."""
+        if self._resumed:
+            await self._take_up(token)
+        await self._arrive()
+        while self._inbox:
+            await self.feed(self._inbox[0], token)
+            self._inbox.popleft()
+        await self.feed(Tick(self.venue.now()), token)
+        self._sample()
+
+    async def _take_up(self, token: int) -> None:
+        actions, self._resumed = self._resumed, ()
+        journal = tuple(a for a in actions if isinstance(a, Journal))
+        tick = Tick(self.venue.now())
+        await self._commit(Decision(self.state, (), (), None, True), tick, token, journal=journal)
+        self._dispatch(actions)
+
+    async def _arrive(self) -> None:
+        """Queue what the venue streamed.
+
+        An event leaves the queue only when it is worked in, so that a failed write loses nothing.
+        """
+        try:
+            self._inbox.extend(await self.venue.poll())
+        except VenueUnavailable as error:
+            log.warning("The venue could not be polled: %s", error, extra={"event": "venue_poll_failed"})
+
+    async def feed(self, event: Event, token: int) -> None:
+        """Decide on one event; what must not be forgotten is on disk before anything is sent."""
+        decision = decide(self.state, event)
+        if decision.durable:
+            await self._commit(decision, event, token)
+        self.state = decision.state
+        if decision.trace:
+            self.trace, self.totals = decision.trace, decision.totals
+        self._dispatch(decision.actions)
+
+    async def _commit(self, decision: Decision, event: Event, token: int, *, journal: tuple[Journal, ...] = ()) -> None:
+        """Write, and keep trying while the database is busy: an intent that is not on disk is not sent.
+
+        LeaseLost passes through at once.
+        """
+        write = session_write(self.spec, self.state, decision, event, journal=journal)
+        for attempt in range(1, WRITE_ATTEMPTS + 1):
+            try:
+                await self._store.write(write, token=token)
+                break
+            except LeaseLost:
+                raise
+            except Exception:
+                log.exception("Writing the ledger failed (attempt %d)", attempt, extra={"event": "ledger_write_failed"})
+                if attempt == WRITE_ATTEMPTS:
+                    raise
+                await asyncio.sleep(WRITE_PAUSE_SECONDS)
+        self.versions["decisions"] += len(write.journal)
+        self.versions["orders"] += len(write.intents) + len(write.orders) + len(write.fills)
+
+    def _dispatch(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            if not isinstance(action, Journal | Finish):
+                task = asyncio.create_task(self._carry_out(action))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, action: Action) -> None:
+        try:
+            self._inbox.extend(await self._actor.act(action))
+        except Exception:
+            log.exception("%s failed unexpectedly", type(action).__name__, extra={"event": "action_failed"})
+        self._on_event()
+
+    async def finish_requests(self, timeout: float | None = None) -> None:
+        """Wait until the requests in flight have answered."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=timeout)
+
+    def abandon(self) -> None:
+        """Stop acting for this session at once: another worker has it."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def read_balance(self) -> None:
+        """Refresh the account's cash for the risk panel; a failed read keeps the old figure."""
+        try:
+            self.balance = await self.venue.balance()
+        except VenueUnavailable as error:
+            log.warning("The balance could not be read: %s", error, extra={"event": "balance_read_failed"})
+
+    async def _gate(self, intent: OrderIntent) -> str:
+        return entry_refusal(intent, self._mode())
+
+    async def _limits(self) -> LimitsSeen:
+        now = self.venue.now()
+        facts = await self._store.day_facts(trading_day(now), self.spec.session_id)
+        mode = await self._store.trading_mode()
+        refusal = "" if mode == "active" else f"Entries are locked: the trading mode is {mode}."
+        return LimitsSeen(now, facts.realised, facts.sessions, entries_allowed=mode == "active", refusal=refusal)
+
+    def _sample(self) -> None:
+        totals, now = self.totals, self.venue.now()
+        if totals is None or not totals.complete or not self.state.held:
+            return
+        if self._sample_at is not None and now < self._sample_at + timedelta(seconds=self._sample_seconds):
+            return
+        self._sample_at = now
+        sample = PnlSample(
+            at=now,
+            net=_cents(totals.net),
+            gross=_cents(totals.gross),
+            net_pct=_cents(totals.net_pct),
+            level_pct=self.state.trail.level_pct,
+            spot=self.state.spot or ZERO,
+        )
+        self.history.add(sample)
+        self._store.sample(self.spec.session_id, sample)
+
+
+def _cents(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.0001"))

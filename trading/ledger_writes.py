@@ -1,0 +1,147 @@
+"""Rows from the engine's records: called inside one transaction by the store, and by nobody else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from trading.engine.ports import LegRecord, OrderRecord, SessionWrite
+from trading.models import DecisionRecord, FillLedger, OrderLedger, PositionLedger, SessionStatus, StrategySession
+from trading.strategy.events import Journal
+from trading.strategy.schedule import trading_day
+from trading.strategy.types import Fill, OrderIntent, Phase
+
+
+def write_session(write: SessionWrite, token: int) -> None:
+    """Put one decision on disk: session, intents, reports, fills, legs, journal."""
+    at = write.at or timezone.now()
+    _update_session(write, at)
+    OrderLedger.objects.bulk_create(_order_row(write.session_id, intent, token, at) for intent in write.intents)
+    for order in write.orders:
+        _update_order(order)
+    for fill in write.fills:
+        _add_fill(write.session_id, fill)
+    for leg in write.record.legs:
+        _save_leg(write.session_id, leg)
+    DecisionRecord.objects.bulk_create(_decision_row(write.session_id, moment, line) for moment, line in write.journal)
+
+
+def _update_session(write: SessionWrite, at: datetime) -> None:
+    record = write.record
+    closed = record.phase is Phase.CLOSED
+    day = trading_day(record.activated_at or at)
+    session = StrategySession.objects.only("session_metadata").get(pk=write.session_id)
+    StrategySession.objects.filter(pk=write.session_id).update(
+        phase=record.phase.value,
+        status=SessionStatus.STOPPED if closed else SessionStatus.RUNNING,
+        activated_at=record.activated_at,
+        deactivated_at=record.deactivated_at,
+        trading_day=day,
+        exit_reason=record.exit_reason.value if record.exit_reason else "",
+        pnl_summary=dict(record.pnl_summary),
+        session_metadata={**session.session_metadata, **record.metadata},
+        engine_state=record.state,
+    )
+
+
+def _order_row(session_id: int, intent: OrderIntent, token: int, at: datetime) -> OrderLedger:
+    return OrderLedger(
+        session_id=session_id,
+        client_order_id=intent.client_order_id,
+        leg=intent.leg.value,
+        purpose=intent.purpose.value,
+        attempt=intent.attempt,
+        symbol=intent.symbol,
+        side=intent.side.value,
+        order_type=intent.order_type.value,
+        time_in_force=intent.time_in_force.value,
+        reduce_only=intent.reduce_only,
+        quantity=intent.size,
+        price=intent.limit_price,
+        decision_price=intent.decision_price,
+        fencing_token=token,
+        intended_at=at,
+    )
+
+
+def _update_order(order: OrderRecord) -> None:
+    OrderLedger.objects.filter(client_order_id=order.client_order_id).update(
+        order_id=order.venue_order_id,
+        status=order.status,
+        filled_quantity=order.filled,
+        detail=order.detail,
+        reported_at=order.reported_at,
+    )
+
+
+def _add_fill(session_id: int, fill: Fill) -> None:
+    order = OrderLedger.objects.get(client_order_id=fill.client_order_id)
+    _, created = FillLedger.objects.get_or_create(
+        session_id=session_id,
+        fill_id=fill.fill_id,
+        defaults={
+            "order": order,
+            "symbol": fill.symbol,
+            "side": fill.side.value,
+            "quantity": fill.size,
+            "price": fill.price,
+            "commission": fill.commission,
+            "role": fill.role,
+            "filled_at": fill.at,
+        },
+    )
+    if created:
+        filled = order.fills.aggregate(size=Sum("quantity"), value=Sum(F("quantity") * F("price")))
+        price = Decimal(filled["value"]) / filled["size"]
+        OrderLedger.objects.filter(pk=order.pk).update(filled_quantity=filled["size"], fill_price=price)
+
+
+def _save_leg(session_id: int, leg: LegRecord) -> None:
+    PositionLedger.objects.update_or_create(
+        session_id=session_id,
+        leg=leg.leg,
+        defaults={
+            "symbol": leg.symbol,
+            "side": leg.side,
+            "quantity": leg.quantity,
+            "open_quantity": leg.open_quantity,
+            "contract_size": leg.contract_size,
+            "entry_price": _eight(leg.entry_price),
+            "exit_price": _eight(leg.exit_price),
+            "realized_pnl": _eight(leg.realized_pnl),
+            "fees": _eight(leg.fees),
+            "entry_time": leg.entry_time,
+            "exit_time": leg.exit_time,
+            "analytics": dict(leg.analytics),
+        },
+    )
+
+
+def _eight(value: Decimal | None) -> Decimal | None:
+    """Rounded to the ledger's eight decimals; VWAPs need it."""
+    return None if value is None else value.quantize(Decimal("1e-8"))
+
+
+def _decision_row(session_id: int, at: datetime, line: Journal) -> DecisionRecord:
+    return DecisionRecord(
+        session_id=session_id,
+        at=at,
+        kind=line.kind,
+        level=line.level,
+        message=line.message[:500],
+        data={key: _plain(value) for key, value in line.data.items()},
+    )
+
+
+def _plain(value: object) -> object:
+    """A JSON value; decimals become text so that no digit is lost."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,46 @@
+"""Models of the trading app."""
+
+from trading.models.configuration import (
+    ConfigurationRevision,
+    ExpiryRuleChoice,
+    Mode,
+    RepeatChoice,
+    StrikeModeChoice,
+    TradingConfiguration,
+    Underlying,
+)
+from trading.models.control import (
+    CommandAction,
+    CommandStatus,
+    EngineCommand,
+    EngineLease,
+    RuntimeSnapshot,
+    TradingMode,
+    TradingModeChoice,
+)
+from trading.models.ledger import FillLedger, OrderLedger, PositionLedger
+from trading.models.session import DecisionRecord, PnlPoint, SessionStatus, StrategySession
+
+__all__ = [
+    "CommandAction",
+    "CommandStatus",
+    "ConfigurationRevision",
+    "DecisionRecord",
+    "EngineCommand",
+    "EngineLease",
+    "ExpiryRuleChoice",
+    "FillLedger",
+    "Mode",
+    "OrderLedger",
+    "PnlPoint",
+    "PositionLedger",
+    "RepeatChoice",
+    "RuntimeSnapshot",
+    "SessionStatus",
+    "StrategySession",
+    "StrikeModeChoice",
+    "TradingConfiguration",
+    "TradingMode",
+    "TradingModeChoice",
+    "Underlying",
+]

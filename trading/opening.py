@@ -1,0 +1,72 @@
+"""Opening a session: the one place that makes its row, for the services (start) and the engine's store (restart, next
+day).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import chain, count
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import User
+from deltastrangle.exceptions import Conflict
+from trading.models import SessionStatus, StrategySession, TradingConfiguration
+from trading.strategy.types import Phase
+
+
+class AlreadyRunning(Conflict):
+    """A session is open, and there can be one at most."""
+
+    code = "already_running"
+
+    def __init__(self, session: StrategySession | None) -> None:
+        if session is None:
+            super().__init__("Strategy already running")
+            return
+        super().__init__(
+            "Strategy already running",
+            strategy_id=session.strategy_id,
+            session_id=session.pk,
+            phase=session.phase,
+        )
+
+
+def open_session(
+    *, configuration: TradingConfiguration, started_by: User | None, enter_now: bool = False
+) -> StrategySession:
+    """Open a session that waits for its entry, pinned to the newest revision of ``configuration``.
+
+    Its id is ``delta-strangle-`` and the wall time in UTC, with ``-2``, ``-3``… when that second is taken. Raises
+    ``AlreadyRunning`` while another session is open (the database's constraint decides a race), and ``Conflict`` for a
+    configuration that was never saved through the services.
+    """
+    revision = configuration.revisions.order_by("-number").first()
+    if revision is None:
+        raise Conflict(f"Configuration '{configuration.name}' has no saved revision; save it once more.")
+    try:
+        with transaction.atomic():
+            return StrategySession.objects.create(
+                strategy_id=_free_strategy_id(timezone.now()),
+                status=SessionStatus.RUNNING,
+                phase=Phase.WAITING.value,
+                mode=configuration.mode,
+                configuration=configuration,
+                revision=revision,
+                started_by=started_by,
+                enter_now=enter_now,
+                config_snapshot=revision.values,
+                session_metadata={"config_id": configuration.pk, "revision": revision.number},
+            )
+    except IntegrityError as error:
+        raise AlreadyRunning(StrategySession.objects.filter(status=SessionStatus.RUNNING).first()) from error
+
+
+def _free_strategy_id(at: datetime) -> str:
+    base = f"delta-strangle-{at:%Y%m%d%H%M%S}"
+    ours = Q(strategy_id=base) | Q(strategy_id__startswith=f"{base}-")
+    taken = set(StrategySession.objects.filter(ours).values_list("strategy_id", flat=True))
+    candidates = chain([base], (f"{base}-{number}" for number in count(2)))
+    return next(candidate for candidate in candidates if candidate not in taken)

@@ -1,0 +1,128 @@
+"""The process side of the engine: built from settings, hosted beside a Channels listener that only wakes it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from django.conf import settings
+
+from trading.engine.ports import Venue
+from trading.engine.runtime import Engine, EngineSettings
+from trading.store import DjangoStore
+from trading.venue_factory import paper_venue
+
+log = logging.getLogger("trading.worker")
+LISTENER_PAUSE_SECONDS = 1.0
+FLATTEN_LOOP_SECONDS = 0.05
+_running: Engine | None = None
+
+
+class EngineConsumer(AsyncConsumer):
+    """Receives ``engine.wake`` on the channel ``strangle-engine`` and does nothing but wake the engine of this
+    process.
+    """
+
+    async def engine_wake(self, _message: dict[str, Any]) -> None:
+        """Have the engine look at its commands now."""
+        if _running is not None:
+            _running.wake()
+
+
+def build_engine(store: DjangoStore, owner: str = "") -> Engine:
+    """The engine as configured. Only ``paper`` sessions have a venue so far; the services refuse the other modes."""
+    paper = paper_venue()
+
+    def venue_for(mode: str) -> Venue:
+        if mode != "paper":
+            raise ValueError(f"No venue is configured for mode '{mode}'.")
+        return paper
+
+    speed = settings.SIMULATED_VENUE_SPEED
+    return Engine(
+        store=store,
+        venue_for=venue_for,
+        owner=owner or settings.ENGINE_OWNER,
+        settings=EngineSettings(
+            lease_seconds=settings.ENGINE_LEASE_SECONDS,
+            command_poll_seconds=settings.ENGINE_COMMAND_POLL_SECONDS,
+            publish_seconds=settings.ENGINE_PUBLISH_SECONDS,
+            sample_seconds=max(5.0, speed / 2),
+            speed=speed,
+        ),
+    )
+
+
+async def run_engine(stop: asyncio.Event) -> None:
+    """Run the engine until ``stop`` is set, then end it cleanly."""
+    global _running
+    store = DjangoStore()
+    engine = build_engine(store)
+    _running = engine
+    gc.freeze()
+    try:
+        await engine.run(stop)
+    finally:
+        _running = None
+        await engine.venue.close()
+        await store.close()
+
+
+async def run_worker(listen: Callable[[], Awaitable[None]]) -> None:
+    """Engine and listener as siblings until SIGTERM or SIGINT; a listener that dies (Redis restarted) is started
+    again, the engine goes on.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    listener = asyncio.create_task(_keep_listening(listen))
+    try:
+        await run_engine(stop)
+    finally:
+        listener.cancel()
+        with suppress(asyncio.CancelledError):
+            await listener
+
+
+async def _keep_listening(listen: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await listen()
+        except Exception as error:
+            log.warning(
+                "The channel listener stopped: %s; starting it again", error, extra={"event": "listener_restarted"}
+            )
+        await asyncio.sleep(LISTENER_PAUSE_SECONDS)
+
+
+def flatten_here(timeout: float = 120.0) -> bool:
+    """Take the stale lease in this process and work until the running session is closed
+
+    True when it is. For ``manage.py panic`` without a worker.
+    """
+    return asyncio.run(_flatten(timeout))
+
+
+async def _flatten(timeout: float) -> bool:
+    store = DjangoStore()
+    engine = build_engine(store, owner=f"{settings.ENGINE_OWNER}:panic")
+    try:
+        async with asyncio.timeout(timeout):
+            while True:
+                await engine.step()
+                if engine.token is not None and engine.session is None and await store.open_session() is None:
+                    return True
+                await engine.venue.wait(FLATTEN_LOOP_SECONDS)
+    except TimeoutError:
+        return False
+    finally:
+        await engine.shut_down()
+        await engine.venue.close()
+        await store.close()
