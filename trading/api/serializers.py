@@ -1,0 +1,283 @@
+"""What the trading API takes and gives. Amounts are JSON numbers, times ISO-8601 with an offset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from trading.models import (
+    DecisionRecord,
+    EngineCommand,
+    FillLedger,
+    Mode,
+    OrderLedger,
+    PnlPoint,
+    PositionLedger,
+    SessionStatus,
+    TradingModeChoice,
+)
+from trading.selectors.runtime_shape import config_numbers
+from trading.selectors.sessions import SessionDetail
+from trading.services.control import ACTIONS
+
+BIGGEST_ID = 2**63 - 1
+MOST_PAGES = 1_000_000
+
+
+class Given(serializers.Serializer[Any]):
+    """Base of what the API takes or gives that is no model."""
+
+
+class Amount(serializers.DecimalField):
+    """An exact number, written as a JSON number."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=None, decimal_places=None, coerce_to_string=False, **kwargs)
+
+
+class ControlInput(Given):
+    """A control request. Without a configuration the active one is meant."""
+
+    action = serializers.ChoiceField(ACTIONS)
+    configuration_id = serializers.IntegerField(min_value=1, max_value=BIGGEST_ID, required=False, allow_null=True)
+    configuration = serializers.CharField(
+        max_length=50, required=False, allow_null=True, allow_blank=True, help_text="A name, in place of the id."
+    )
+    now = serializers.BooleanField(default=False, help_text="Enter at once, inside or outside the entry window.")
+    leave_open = serializers.BooleanField(default=False, help_text="With stop: hand the position over, do not close.")
+    reason = serializers.CharField(max_length=255, default="", allow_blank=True)
+
+
+class ControlRead(Given):
+    """The answer to a control request."""
+
+    strategy_id = serializers.CharField(allow_null=True)
+    status = serializers.CharField()
+    message = serializers.CharField()
+    stopped_sessions = serializers.IntegerField(allow_null=True)
+    imported_positions = serializers.IntegerField(allow_null=True)
+    session_id = serializers.IntegerField(allow_null=True)
+    command_id = serializers.IntegerField(allow_null=True)
+
+
+class HeartbeatPoint(Given):
+    """Net dollars at one moment."""
+
+    timestamp = serializers.DateTimeField()
+    pnl = Amount()
+
+
+class HeartbeatRead(Given):
+    """Whether a session runs, and whether a worker lives."""
+
+    status = serializers.ChoiceField(("idle", "running", "stopped"))
+    strategy_id = serializers.CharField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    pnl_history = HeartbeatPoint(many=True)
+    active_configuration_id = serializers.IntegerField(allow_null=True)
+    worker_alive = serializers.BooleanField()
+    venue = serializers.CharField(allow_null=True)
+
+
+class SessionQuery(Given):
+    """Page and filters of the session list; ``start`` and ``end`` are IST days, both included."""
+
+    page = serializers.IntegerField(min_value=1, max_value=MOST_PAGES, default=1)
+    page_size = serializers.IntegerField(min_value=1, max_value=200, default=25)
+    status = serializers.ChoiceField(SessionStatus.choices, required=False)
+    mode = serializers.ChoiceField(Mode.choices, required=False)
+    exit_reason = serializers.CharField(max_length=24, required=False)
+    configuration_id = serializers.IntegerField(min_value=1, max_value=BIGGEST_ID, required=False)
+    start = serializers.DateField(required=False)
+    end = serializers.DateField(required=False)
+    text = serializers.CharField(max_length=100, required=False)
+
+
+class LegRead(Given):
+    """One leg of a session."""
+
+    leg = serializers.CharField()
+    symbol = serializers.CharField()
+    side = serializers.CharField()
+    entry_price = Amount(allow_null=True)
+    exit_price = Amount(allow_null=True)
+    quantity = serializers.IntegerField()
+    contract_size = Amount()
+    realized_pnl = Amount(allow_null=True)
+    pnl_pct = Amount(allow_null=True)
+    entry_time = serializers.DateTimeField(allow_null=True)
+    exit_time = serializers.DateTimeField(allow_null=True)
+    fees = serializers.DictField()
+
+
+class SessionRead(Given):
+    """A session in the list."""
+
+    id = serializers.IntegerField()
+    strategy_id = serializers.CharField()
+    status = serializers.CharField()
+    phase = serializers.CharField()
+    mode = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    activated_at = serializers.DateTimeField(allow_null=True)
+    deactivated_at = serializers.DateTimeField(allow_null=True)
+    duration_seconds = serializers.IntegerField()
+    exit_reason = serializers.SerializerMethodField()
+    configuration_id = serializers.IntegerField(allow_null=True)
+    configuration_name = serializers.CharField()
+    revision = serializers.IntegerField()
+    pnl_summary = serializers.DictField()
+    legs_summary = LegRead(many=True)
+
+    def get_exit_reason(self, item: Any) -> str | None:
+        """The rule or command that ended the session; null while it is open."""
+        return item.exit_reason or None
+
+
+class SessionPageRead(Given):
+    """A page of sessions."""
+
+    items = SessionRead(many=True)
+    total = serializers.IntegerField()
+    page = serializers.IntegerField()
+    page_size = serializers.IntegerField()
+    pages = serializers.IntegerField()
+
+
+class FillRead(serializers.ModelSerializer[FillLedger]):
+    """One execution."""
+
+    price = Amount()
+    commission = Amount()
+
+    class Meta:
+        model = FillLedger
+        fields = ("fill_id", "symbol", "side", "quantity", "price", "commission", "role", "filled_at")
+
+
+class OrderRead(serializers.ModelSerializer[OrderLedger]):
+    """An order and its fills."""
+
+    price = Amount()
+    decision_price = Amount()
+    fill_price = Amount()
+    fills = FillRead(many=True)
+
+    class Meta:
+        model = OrderLedger
+        fields = (
+            *("order_id", "client_order_id", "leg", "purpose", "attempt", "symbol", "side", "order_type"),
+            *("time_in_force", "reduce_only", "quantity", "price", "decision_price", "filled_quantity", "fill_price"),
+            *("status", "detail", "intended_at", "reported_at", "created_at", "raw_response", "fills"),
+        )
+
+
+class PositionRead(serializers.ModelSerializer[PositionLedger]):
+    """A leg as the ledger keeps it."""
+
+    entry_price = Amount()
+    exit_price = Amount()
+    realized_pnl = Amount()
+    unrealized_pnl = Amount()
+    fees = Amount()
+    contract_size = Amount()
+
+    class Meta:
+        model = PositionLedger
+        fields = (
+            *("leg", "symbol", "side", "entry_price", "exit_price", "quantity", "open_quantity", "contract_size"),
+            *("realized_pnl", "unrealized_pnl", "fees", "entry_time", "exit_time", "trailing_sl_state", "analytics"),
+        )
+
+
+class DecisionRead(serializers.ModelSerializer[DecisionRecord]):
+    """What was decided, and why."""
+
+    class Meta:
+        model = DecisionRecord
+        fields = ("at", "kind", "level", "message", "data")
+
+
+class PnlPointRead(serializers.ModelSerializer[PnlPoint]):
+    """P&L at one moment."""
+
+    net = Amount()
+    gross = Amount()
+    net_pct = Amount()
+    level_pct = Amount()
+    spot = Amount()
+
+    class Meta:
+        model = PnlPoint
+        fields = ("at", "net", "gross", "net_pct", "level_pct", "spot")
+
+
+class CashRead(Given):
+    """What the fills did to the account: net = credits − debits − commissions, in dollars."""
+
+    credits = Amount()
+    debits = Amount()
+    commissions = Amount()
+    net = Amount()
+
+
+class SessionDetailRead(Given):
+    """All of one session: the list's fields, and the rest."""
+
+    config_snapshot = serializers.SerializerMethodField()
+    session_metadata = serializers.DictField(source="metadata")
+    orders = OrderRead(many=True)
+    positions = PositionRead(many=True, source="legs")
+    decisions = DecisionRead(many=True)
+    pnl_points = PnlPointRead(many=True)
+    cash = CashRead()
+    summary = serializers.DictField(allow_null=True)
+    monitor_snapshot = serializers.DictField(allow_null=True)
+
+    def get_config_snapshot(self, detail: SessionDetail) -> dict[str, Any]:
+        """The fields of the pinned revision."""
+        return config_numbers(detail.config_values)
+
+    def to_representation(self, instance: SessionDetail) -> dict[str, Any]:
+        """The session's own fields beside the rest, as in the reference."""
+        return {**SessionRead(instance.session).data, **super().to_representation(instance)}
+
+
+class CleanupRead(Given):
+    """How many sessions were put away."""
+
+    stopped_sessions = serializers.IntegerField()
+    message = serializers.CharField()
+
+
+class CommandRead(serializers.ModelSerializer[EngineCommand]):
+    """A command, and what came of it."""
+
+    actor = serializers.CharField(source="actor_email")
+    session_id = serializers.IntegerField(allow_null=True)
+    strategy_id = serializers.CharField(source="session.strategy_id", allow_null=True, default=None)
+
+    class Meta:
+        model = EngineCommand
+        fields = (
+            *("id", "action", "status", "result", "session_id", "strategy_id", "actor", "source", "reason"),
+            *("leave_open", "enter_now", "created_at", "settled_at"),
+        )
+
+
+class ModeInput(Given):
+    """A trading mode; leaving ``halted`` needs ``confirm`` = ``RESUME``."""
+
+    mode = serializers.ChoiceField(TradingModeChoice.choices)
+    reason = serializers.CharField(max_length=255, default="", allow_blank=True)
+    confirm = serializers.CharField(max_length=20, default="", allow_blank=True)
+
+
+class ModeRead(Given):
+    """The trading mode in force."""
+
+    mode = serializers.CharField()
+    reason = serializers.CharField(allow_blank=True)
+    changed_by = serializers.CharField(allow_blank=True)
+    changed_at = serializers.DateTimeField(allow_null=True)

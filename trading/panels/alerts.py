@@ -1,0 +1,80 @@
+"""What an operator must know before anything else, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from trading.panels.formats import age
+from trading.panels.records import Records, Runtime, in_session
+from trading.panels.words import TRADING_MODES
+
+RANKS: Final = ("error", "warn", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One line of the alert strip; ``link`` is the name of a URL to go to."""
+
+    level: str
+    text: str
+    link: str = ""
+    link_text: str = ""
+
+
+def alerts(runtime: Runtime, records: Records) -> list[Alert]:
+    """The alerts that hold now, errors first."""
+    found = [*_engine(runtime), *_session(runtime), *_platform(runtime), *_venue(runtime), *_setup(runtime, records)]
+    return sorted(found, key=lambda alert: RANKS.index(alert.level))
+
+
+def _engine(runtime: Runtime) -> Iterator[Alert]:
+    worker = runtime.get("worker") or {}
+    if not worker.get("alive"):
+        seen = worker.get("heartbeat_age_seconds")
+        last = f" It was last heard of {age(seen)} ago." if seen is not None else ""
+        if in_session(runtime):
+            text = f"The engine is not running: nobody guards the open session.{last}"
+            yield Alert("error", f"{text} Start the worker; it resumes by itself.")
+        else:
+            yield Alert("warn", f"The engine is not running.{last} Nothing can start until it does.")
+    elif worker.get("standby"):
+        yield Alert("info", "This worker stands by: another one holds the engine lease.")
+
+
+def _session(runtime: Runtime) -> Iterator[Alert]:
+    if runtime.get("phase") == "attention" or runtime.get("attention"):
+        unnamed = "The engine could not finish what it began; look at the decisions."
+        yield Alert("error", str(runtime.get("attention") or unnamed))
+    totals = runtime.get("totals") or {}
+    if in_session(runtime) and totals.get("complete") is False and totals.get("why_not"):
+        yield Alert("warn", f"P&L is incomplete: {totals['why_not']}.")
+    refusals = (runtime.get("entry") or {}).get("refusals") or []
+    if refusals and runtime.get("phase") in {"waiting", "selecting", "entering"}:
+        yield Alert("warn", f"No entry yet: {'; '.join(str(text) for text in refusals[:3])}.")
+
+
+def _platform(runtime: Runtime) -> Iterator[Alert]:
+    mode = str(runtime.get("trading_mode") or "active")
+    why = f" ({reason})" if (reason := runtime.get("trading_mode_reason")) else ""
+    if mode == "halted":
+        yield Alert("error", f"Trading is halted{why}. Nothing can start until RESUME is typed under Control.")
+    elif mode != "active":
+        yield Alert("warn", f"{TRADING_MODES.get(mode, mode)}{why}: what is open stays guarded, nothing new is sold.")
+
+
+def _venue(runtime: Runtime) -> Iterator[Alert]:
+    venue = runtime.get("venue") or {}
+    if venue.get("connected") is False:
+        detail = f": {venue['detail']}" if venue.get("detail") else ""
+        yield Alert(
+            "error" if in_session(runtime) else "warn", f"No connection to the venue {venue.get('name', '')}{detail}."
+        )
+    elif in_session(runtime) and venue.get("reconciled") is False:
+        yield Alert("error", "The ledger and the venue disagree; the engine is reconciling.")
+
+
+def _setup(runtime: Runtime, records: Records) -> Iterator[Alert]:
+    if not in_session(runtime) and records.configuration is None:
+        yield Alert("info", "No configuration is active.", "configurations", "Choose or create one")

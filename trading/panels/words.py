@@ -1,0 +1,78 @@
+"""The platform's machine words in the words of people."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PHASES: Final[dict[str, tuple[str, str]]] = {
+    "idle": ("Idle", "i-idle"),
+    "waiting": ("Waiting", "i-waiting"),
+    "selecting": ("Choosing strikes", "i-selecting"),
+    "entering": ("Entering", "i-entering"),
+    "live": ("Live", "i-live"),
+    "exiting": ("Closing", "i-exiting"),
+    "closed": ("Closed", "i-closed"),
+    "cooldown": ("Closed", "i-closed"),
+    "attention": ("Needs attention", "i-attention"),
+}
+"""Phase to its label and icon."""
+
+EXIT_REASONS: Final[dict[str, str]] = {
+    "max_loss": "Maximum loss reached",
+    "max_profit": "Profit target reached",
+    "trailing_sl": "Trailing stop",
+    "leg_stop": "Stop of one leg",
+    "underlying_stop": "Move of the underlying",
+    "delta_stop": "Net delta limit",
+    "time_exit": "Exit time reached",
+    "settlement_guard": "Closed ahead of settlement",
+    "stale_data": "Market data went stale",
+    "daily_loss": "Daily loss limit",
+    "panic_close": "Panic close",
+    "stopped": "Stopped by an operator",
+    "handed_over": "Handed over with legs open",
+    "entry_failed": "Entry failed",
+    "no_entry": "No entry was made",
+    "closed_outside": "Closed outside the platform",
+    "settled": "Settled at expiry",
+    "forced_exit": "Forced exit",
+}
+
+MODES: Final[dict[str, str]] = {"paper": "Paper", "dry_run": "Dry run", "testnet": "Testnet", "live": "Live money"}
+
+TRADING_MODES: Final[dict[str, str]] = {
+    "active": "Entries allowed",
+    "stop_entries": "New entries stopped",
+    "reduce_only": "Reduce only",
+    "halted": "Halted",
+}
+
+ORDER_STATUS: Final[dict[str, tuple[str, str]]] = {
+    "intent": ("Intent", ""),
+    "open": ("Working", "accent"),
+    "closed": ("Filled", "up"),
+    "cancelled": ("Cancelled", ""),
+    "rejected": ("Rejected", "down"),
+    "unknown": ("Unknown", "warn"),
+}
+"""Order status to its label and the tone of its chip."""
+
+PURPOSES: Final[dict[str, str]] = {"entry": "Entry", "exit": "Exit", "unwind": "Unwind"}
+
+
+def phase_words(phase: str) -> tuple[str, str]:
+    """Label and icon of a phase; an unknown one is shown as it is."""
+    return PHASES.get(phase, (phase.replace("_", " ").capitalize(), "i-info"))
+
+
+def reason_words(reason: object) -> str:
+    """Why a session ended, for people; nothing while it has not."""
+    text = str(reason or "")
+    return EXIT_REASONS.get(text, text.replace("_", " ").capitalize())
+
+
+def order_words(status: str, filled: int, quantity: int) -> tuple[str, str]:
+    """Label and tone of an order: a closed or cancelled one that filled in part says so."""
+    if status in {"closed", "cancelled"} and 0 < filled < quantity:
+        return "Partly filled", "warn"
+    return ORDER_STATUS.get(status, (status.capitalize(), ""))

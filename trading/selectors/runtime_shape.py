@@ -1,0 +1,152 @@
+"""The shape of the runtime picture: every field of it, and how a stored session fills it without an engine's help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from trading.configuration_fields import BY_NAME
+from trading.configuration_spec import Kind
+from trading.models import StrategySession
+from trading.strategy.types import Phase
+
+STATUS_WORDS: Final[dict[str, str]] = {
+    Phase.IDLE: "idle",
+    Phase.WAITING: "waiting",
+    Phase.SELECTING: "entering",
+    Phase.ENTERING: "entering",
+    Phase.LIVE: "live",
+    Phase.EXITING: "cooldown",
+    Phase.CLOSED: "cooldown",
+    Phase.ATTENTION: "live",
+}
+"""Phase to the word of the reference's API."""
+
+SUMMARY_FIELDS: Final = (
+    "underlying",
+    "trade_time_ist",
+    "exit_time_ist",
+    "quantity",
+    "contract_size",
+    "max_loss_pct",
+    "max_profit_pct",
+    "trailing_sl_enabled",
+    "strike_selection_mode",
+    "call_option_price_min",
+    "call_option_price_max",
+    "put_option_price_min",
+    "put_option_price_max",
+)
+
+
+def idle_runtime() -> dict[str, Any]:
+    """The picture when nothing runs: zeros where a sum is empty, None where there is nothing to say."""
+    return {
+        "status": "idle",
+        "phase": Phase.IDLE.value,
+        "mode": None,
+        "active": False,
+        "strategy_id": None,
+        "session_id": None,
+        "generated_at": None,
+        "wall_at": None,
+        "schedule": dict.fromkeys(
+            ("scheduled_entry_at", "time_to_entry_seconds", "planned_exit_at", "time_to_exit_seconds")
+        ),
+        "entry": None,
+        "positions": [],
+        "totals": dict.fromkeys(("realized", "unrealized", "total_pnl", "notional", "total_pnl_pct", "fees"), 0.0),
+        "limits": {
+            "max_profit_pct": 0.0,
+            "max_loss_pct": 0.0,
+            "effective_loss_pct": 0.0,
+            "trailing_enabled": False,
+            "trailing_level_pct": None,
+        },
+        "trailing": {
+            "level": None,
+            "trailing_level_pct": None,
+            "max_profit_seen": 0.0,
+            "max_profit_seen_pct": 0.0,
+            "max_drawdown_seen": 0.0,
+            "max_drawdown_seen_pct": 0.0,
+            "enabled": False,
+        },
+        "spot": dict.fromkeys(("entry", "exit", "last", "high", "low", "updated_at")),
+        "exit_reason": None,
+        "config": None,
+        "rules": [],
+        "payoff": None,
+        "history": [],
+        "risk": None,
+        "venue": None,
+        "attention": "",
+        "versions": {"decisions": 0, "orders": 0},
+    }
+
+
+def with_every_field(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """``payload`` with what it leaves out filled in, in its sections too."""
+    whole = idle_runtime()
+    for name, value in payload.items():
+        base = whole.get(name)
+        if isinstance(base, dict) and (value is None or isinstance(value, Mapping)):
+            whole[name] = {**base, **(value or {})}
+        else:
+            whole[name] = value
+    return whole
+
+
+def runtime_of_session(session: StrategySession) -> dict[str, Any]:
+    """The picture of an open session from its row alone: who it is, its phase, and what it last stored of itself."""
+    metadata = session.session_metadata or {}
+    stored: Mapping[str, Any] = metadata.get("runtime") or {}
+    monitor: Mapping[str, Any] = stored.get("monitor") or {}
+    sections = ("positions", "totals", "limits", "trailing", "spot")
+    return with_every_field(
+        {
+            **{name: monitor[name] for name in sections if monitor.get(name)},
+            "status": STATUS_WORDS[session.phase],
+            "phase": session.phase,
+            "mode": session.mode,
+            "active": STATUS_WORDS[session.phase] == "live",
+            "strategy_id": session.strategy_id,
+            "session_id": session.pk,
+            "schedule": {
+                "scheduled_entry_at": stored.get("scheduled_entry_at"),
+                "planned_exit_at": monitor.get("planned_exit_at"),
+            },
+            "entry": stored.get("entry"),
+            "config": config_summary(
+                session.config_snapshot, identity=metadata, name=session.revision.configuration_name
+            ),
+        }
+    )
+
+
+def config_summary(values: Mapping[str, Any], *, identity: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The reference's short form of a configuration, from a revision's values, with JSON numbers."""
+    whole = config_numbers(values)
+    return {
+        "id": identity.get("config_id"),
+        "name": name,
+        "revision": identity.get("revision"),
+        "delta_range": [whole.get("delta_range_low"), whole.get("delta_range_high")],
+        **{field: whole.get(field) for field in SUMMARY_FIELDS},
+    }
+
+
+def config_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A revision's values with its decimals, which are stored as text, as JSON numbers."""
+    return {name: _number(name, value) for name, value in values.items()}
+
+
+def _number(name: str, value: Any) -> Any:
+    field = BY_NAME.get(name)
+    if field is None or value is None:
+        return value
+    if field.kind is Kind.DECIMAL:
+        return float(value)
+    if field.kind is Kind.TRAILING:
+        return {trigger: float(level) for trigger, level in value.items()}
+    return value

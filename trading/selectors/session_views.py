@@ -1,0 +1,155 @@
+"""What is shown of a session: plain values, computed once from its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+from trading.models import FillLedger, PositionLedger, StrategySession
+
+T = TypeVar("T")
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list; ``page`` counts from 1."""
+
+    items: Sequence[T]
+    total: int
+    page: int
+    page_size: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are; none for an empty list."""
+        return -(-self.total // self.page_size)
+
+
+@dataclass(frozen=True, slots=True)
+class LegSummary:
+    """One leg in the reference's fields. ``realized_pnl`` is dollars net of fees, ``pnl_pct`` percent of the credit."""
+
+    leg: str
+    symbol: str
+    side: str
+    entry_price: Decimal | None
+    exit_price: Decimal | None
+    quantity: int
+    contract_size: Decimal
+    realized_pnl: Decimal | None
+    pnl_pct: Decimal | None
+    entry_time: datetime | None
+    exit_time: datetime | None
+    fees: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionItem:
+    """A session in a list. ``duration_seconds`` is venue time from entry to the end, or to now; 0 before an entry."""
+
+    id: int
+    strategy_id: str
+    status: str
+    phase: str
+    mode: str
+    created_at: datetime
+    activated_at: datetime | None
+    deactivated_at: datetime | None
+    duration_seconds: int
+    exit_reason: str
+    configuration_id: int | None
+    configuration_name: str
+    revision: int
+    pnl_summary: dict[str, Any]
+    legs_summary: list[LegSummary]
+
+
+@dataclass(frozen=True, slots=True)
+class Cash:
+    """What fills did to the account, in dollars: ``net`` = ``credits`` − ``debits`` − ``commissions``."""
+
+    credits: Decimal
+    debits: Decimal
+    commissions: Decimal
+
+    @property
+    def net(self) -> Decimal:
+        """The change of cash."""
+        return self.credits - self.debits - self.commissions
+
+
+def session_item(row: Any, now: datetime | None) -> SessionItem:
+    """A list's row of ``row``, annotated with ``configuration_name`` and ``revision_number``, its legs prefetched.
+
+    ``now`` is the venue's clock, needed for a running session that has entered.
+    """
+    return SessionItem(
+        id=row.pk,
+        strategy_id=row.strategy_id,
+        status=row.status,
+        phase=row.phase,
+        mode=row.mode,
+        created_at=row.created_at,
+        activated_at=row.activated_at,
+        deactivated_at=row.deactivated_at,
+        duration_seconds=_duration(row, now),
+        exit_reason=row.exit_reason,
+        configuration_id=row.configuration_id,
+        configuration_name=row.configuration_name,
+        revision=row.revision_number,
+        pnl_summary=row.pnl_summary,
+        legs_summary=[leg_summary(leg) for leg in row.positions.all()],
+    )
+
+
+def leg_summary(leg: PositionLedger) -> LegSummary:
+    """One leg in the reference's fields."""
+    analytics = leg.analytics or {}
+    fees = analytics.get("fees")
+    return LegSummary(
+        leg=leg.leg,
+        symbol=leg.symbol,
+        side=leg.side,
+        entry_price=leg.entry_price,
+        exit_price=leg.exit_price,
+        quantity=leg.quantity,
+        contract_size=leg.contract_size,
+        realized_pnl=leg.realized_pnl,
+        pnl_pct=_pnl_pct(leg),
+        entry_time=leg.entry_time,
+        exit_time=leg.exit_time,
+        fees={**(fees if isinstance(fees, Mapping) else {}), "total": leg.fees},
+    )
+
+
+def cash_of(fills: Iterable[FillLedger], legs: Iterable[PositionLedger], values: Mapping[str, Any]) -> Cash:
+    """The cash of ``fills``, exact: price × contracts × units per contract (the leg's, else the configuration's)."""
+    sizes = {leg.symbol: leg.contract_size for leg in legs}
+    usual = Decimal(str(values.get("contract_size") or 0))
+    credit = debit = commission = ZERO
+    for fill in fills:
+        amount = fill.price * fill.quantity * sizes.get(fill.symbol, usual)
+        commission += fill.commission
+        if fill.side == "sell":
+            credit += amount
+        else:
+            debit += amount
+    return Cash(credit, debit, commission)
+
+
+def _duration(row: StrategySession, now: datetime | None) -> int:
+    end = row.deactivated_at or now
+    if row.activated_at is None or end is None:
+        return 0
+    return max(0, int((end - row.activated_at).total_seconds()))
+
+
+def _pnl_pct(leg: PositionLedger) -> Decimal | None:
+    if leg.realized_pnl is None or not leg.entry_price:
+        return None
+    credit = leg.entry_price * leg.quantity * leg.contract_size
+    return (leg.realized_pnl / credit * 100).quantize(Decimal("0.0001")) if credit else None

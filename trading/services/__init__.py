@@ -1,0 +1,1 @@
+"""Every write of the trading app: one function per operation."""

@@ -1,0 +1,215 @@
+"""The page in a real browser against the real web process, with an engine that plays scenes (``page_server``)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
+
+from trading.tests.page_server import OPERATOR, PASSWORD, VIEWER
+
+pytestmark = pytest.mark.browser
+START_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A served site and the file that sets its scene."""
+
+    url: str
+    scene: Path
+
+    def play(self, name: str) -> None:
+        """Let the engine show another scene; ``silent`` stops it."""
+        self.scene.write_text(name)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A web process of its own, with its own database."""
+    data = tmp_path_factory.mktemp("site")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "DATA_DIR": str(data),
+        "BACKEND_LOG_PATH": str(data / "backend.log"),
+        "SECRET_KEY": "browser-test-secret-key-of-fifty-characters-or-more",
+        "JWT_SECRET_KEY": "browser-test-jwt-key-of-fifty-characters-or-more-too",
+        "STATIC_MANIFEST": "false",
+        "DJANGO_SETTINGS_MODULE": "deltastrangle.settings",
+    }
+    command = [sys.executable, "-m", "trading.tests.page_server", str(port)]
+    with (data / "output").open("w") as output:
+        process = subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, stdout=output, stderr=output)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/healthz", process, data / "output")
+        yield Site(f"http://127.0.0.1:{port}", data / "scene")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], output: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            # The process is another one: all there is to do is ask it again a little later.
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail(f"the web process did not start:\n{output.read_text()[-2000:]}")
+
+
+@pytest.fixture
+def complaints(page: Page) -> list[str]:
+    """What the browser's console had to complain about, CSP violations included."""
+    heard: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            heard.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    return heard
+
+
+def sign_in(page: Page, site: Site, email: str = OPERATOR) -> None:
+    """Through the sign-in page to the live page."""
+    page.goto(f"{site.url}/login/")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#panel-hero")).to_be_visible()
+
+
+def test_it_shows_a_session_as_it_is_pushed_without_a_complaint(page: Page, site: Site, complaints: list[str]) -> None:
+    site.play("idle")
+    sign_in(page, site)
+    expect(page.get_by_role("button", name="Start now")).to_be_visible()
+    site.play("live")
+    expect(page.locator("#panel-hero .big")).to_have_text("+$14.62")
+    expect(page.locator("#panel-legs")).to_contain_text("Call 80,800")
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    expect(page.locator("#disconnected-banner")).to_be_hidden()
+    assert complaints == []
+
+
+def test_it_says_stale_when_the_engine_falls_silent_and_recovers(page: Page, site: Site) -> None:
+    site.play("live")
+    sign_in(page, site)
+    expect(page.locator("#stale-banner")).to_be_hidden()
+    site.play("silent")
+    expect(page.locator("#stale-banner")).to_be_visible(timeout=8000)
+    expect(page.locator("body.is-stale")).to_be_visible()
+    site.play("live")
+    expect(page.locator("#stale-banner")).to_be_hidden()
+
+
+def test_it_says_disconnected_when_the_socket_is_down_and_reconnects(page: Page, site: Site) -> None:
+    site.play("live")
+    page.route_web_socket("**/ws/live/", lambda route: route.close(code=1001, reason="gone"))
+    sign_in(page, site)
+    expect(page.locator("#disconnected-banner")).to_be_visible(timeout=6000)
+    page.unroute_all()
+    page.reload()
+    expect(page.locator("#disconnected-banner")).to_be_hidden()
+
+
+def test_a_press_keeps_its_focus_while_figures_are_pushed(page: Page, site: Site) -> None:
+    site.play("live")
+    sign_in(page, site)
+    stop = page.get_by_role("button", name="Stop", exact=True)
+    stop.focus()
+    clock = page.locator("#panel-bar [data-zone=IST]")
+    before = clock.text_content()
+    expect(clock).not_to_have_text(before or "")
+    expect(stop).to_be_focused()
+
+
+def test_stop_is_asked_about_and_cancelled_by_default(page: Page, site: Site) -> None:
+    site.play("live")
+    sign_in(page, site)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Close both legs")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".toasts .notice")).to_have_count(0)
+
+
+def test_stop_answers_with_a_toast(page: Page, site: Site) -> None:
+    site.play("live")
+    sign_in(page, site)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(page.locator(".toasts")).to_contain_text("Stop signal dispatched")
+
+
+def test_the_theme_is_remembered_and_set_before_the_page_is_drawn(page: Page, site: Site) -> None:
+    site.play("idle")
+    page.emulate_media(color_scheme="light")
+    sign_in(page, site)
+    page.get_by_role("button", name="Switch between light and dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload(wait_until="commit")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.evaluate("localStorage.ds_theme_preference") == "dark"
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
+def test_nothing_sticks_out_and_panic_is_in_sight(page: Page, site: Site, width: int) -> None:
+    site.play("live")
+    page.set_viewport_size({"width": width, "height": 800})
+    sign_in(page, site)
+    for path in ("/", "/history/", "/history/2/"):
+        page.goto(f"{site.url}{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        expect(page.locator(".panic")).to_be_in_viewport(ratio=1)
+
+
+def test_history_filters_as_one_types(page: Page, site: Site) -> None:
+    site.play("idle")
+    sign_in(page, site)
+    page.goto(f"{site.url}/history/")
+    page.get_by_label("Search").press_sequentially("nothing like it")
+    expect(page.locator("#history-table")).to_contain_text("No session matches")
+    page.get_by_label("Search").fill("")
+    page.get_by_label("Status").select_option("stopped")
+    expect(page.locator("#history-table")).to_contain_text("Trailing stop")
+    assert "status=stopped" in page.url
+
+
+def test_a_viewer_has_no_panic_button(page: Page, site: Site) -> None:
+    site.play("live")
+    sign_in(page, site, VIEWER)
+    expect(page.locator("#panel-hero .big")).to_have_text("+$14.62")
+    expect(page.locator(".panic")).to_have_count(0)
+
+
+def test_the_page_works_without_javascript(site: Site, new_context: type[BrowserContext]) -> None:
+    site.play("live")
+    context: BrowserContext = new_context(java_script_enabled=False)  # type: ignore[assignment]
+    page = context.new_page()
+    sign_in(page, site)
+    expect(page.locator("#panel-hero .big")).to_have_text("+$14.62")
+    page.get_by_role("button", name="Stop new entries").click()
+    expect(page.locator("main .notice").first).to_contain_text("New entries are stopped")
+    page.get_by_role("button", name="Resume entries").click()
+    expect(page.locator("main .notice").first).to_contain_text("Entries are allowed again")

@@ -1,0 +1,11 @@
+"""Pages of the trading app."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver
+
+from trading.views.configurations import configuration_urls
+from trading.views.history import history_urls
+from trading.views.live import live_urls
+
+urlpatterns: list[URLPattern | URLResolver] = [*live_urls, *history_urls, *configuration_urls]

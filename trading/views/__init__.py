@@ -1,0 +1,1 @@
+"""Pages and fragments of the trading app: they parse and present, the services decide."""
