@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from deltastrangle.exceptions import Conflict
 from trading import lease
 from trading.engine.ports import DayFacts, LeaseLost, PendingCommand, PnlSample, SessionSpec, SessionWrite
 from trading.ledger_writes import write_session
@@ -30,12 +31,11 @@ from trading.models import (
 )
 from trading.opening import open_session
 from trading.params import params_from_values
-from trading.publish import announce
+from trading.publish import Announcer
 from trading.strategy.types import ZERO
 
 log = logging.getLogger("trading.store")
 MAX_QUEUED_SAMPLES = 2000
-FLUSH_EVERY = 20
 CHART_SAMPLES = 400
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,10 +51,12 @@ class DjangoStore:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine-store", initializer=_durable)
         self._samples: list[tuple[int, PnlSample]] = []
         self._sequence = 0
+        self._announcer = Announcer()
 
     async def close(self) -> None:
         """Write what is queued and close the connection."""
-        await self._run(self._flush)
+        await self._announcer.close()
+        await self._run(_save_samples, self._take_samples())
         await self._run(connections.close_all)
         self._executor.shutdown()
 
@@ -73,10 +75,6 @@ class DjangoStore:
     async def open_session(self) -> SessionSpec | None:
         """See the port."""
         return await self._run(_open_session)
-
-    async def open_next_daily(self, closed_session_id: int) -> str:
-        """See the port."""
-        return await self._run(_open_next_daily, closed_session_id)
 
     async def reopen(self, command_id: int) -> str:
         """See the port."""
@@ -118,34 +116,41 @@ class DjangoStore:
     async def publish(self, payload: Mapping[str, object], *, owner: str) -> None:
         """See the port."""
         self._sequence += 1
-        await self._run(self._save_snapshot, dict(payload), owner, self._sequence)
-        await announce(self._sequence, payload)
+        await self._run(_save_snapshot, dict(payload), owner, self._sequence, self._take_samples())
+        self._announcer.put(self._sequence, payload)
 
-    def _save_snapshot(self, payload: dict[str, object], owner: str, sequence: int) -> None:
-        RuntimeSnapshot.objects.update_or_create(
-            name="engine",
-            defaults={"owner": owner, "sequence": sequence, "payload": payload, "updated_at": timezone.now()},
-        )
-        if len(self._samples) >= FLUSH_EVERY or payload.get("status") == "idle":
-            self._flush()
-
-    def _flush(self) -> None:
+    def _take_samples(self) -> list[tuple[int, PnlSample]]:
+        """What is queued, and an empty queue; in the loop's thread, so that no sample falls between the two."""
         queued, self._samples = self._samples, []
-        PnlPoint.objects.bulk_create(
-            PnlPoint(
-                session_id=session_id,
-                at=s.at,
-                net=s.net,
-                gross=s.gross,
-                net_pct=s.net_pct,
-                level_pct=s.level_pct,
-                spot=s.spot,
-            )
-            for session_id, s in queued
-        )
+        return queued
 
     async def _run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: call(*args, **kwargs))
+
+
+def _save_snapshot(payload: dict[str, object], owner: str, sequence: int, samples: list[tuple[int, PnlSample]]) -> None:
+    RuntimeSnapshot.objects.update_or_create(
+        name="engine",
+        defaults={"owner": owner, "sequence": sequence, "payload": payload, "updated_at": timezone.now()},
+    )
+    _save_samples(samples)
+
+
+def _save_samples(samples: list[tuple[int, PnlSample]]) -> None:
+    if not samples:
+        return
+    PnlPoint.objects.bulk_create(
+        PnlPoint(
+            session_id=session_id,
+            at=s.at,
+            net=s.net,
+            gross=s.gross,
+            net_pct=s.net_pct,
+            level_pct=s.level_pct,
+            spot=s.spot,
+        )
+        for session_id, s in samples
+    )
 
 
 def _durable() -> None:
@@ -174,24 +179,34 @@ def _open_session() -> SessionSpec | None:
     )
 
 
-def _open_next_daily(closed_session_id: int) -> str:
+def _open_next_daily(closed_session_id: int) -> None:
     closed = StrategySession.objects.select_related("configuration").get(pk=closed_session_id)
     if closed.configuration is None or closed.trading_day is None:
-        return ""
-    with transaction.atomic():
+        return
+    try:
         session = open_session(configuration=closed.configuration, started_by=closed.started_by)
-        session.session_metadata["not_before"] = date.fromordinal(closed.trading_day.toordinal() + 1).isoformat()
-        session.save(update_fields=["session_metadata"])
-    return session.strategy_id
+    except Conflict as refusal:
+        log.error("No next session was opened: %s", refusal.detail, extra={"event": "repeat_refused"})
+        return
+    session.session_metadata["not_before"] = date.fromordinal(closed.trading_day.toordinal() + 1).isoformat()
+    session.save(update_fields=["session_metadata"])
 
 
 def _reopen(command_id: int) -> str:
     command = EngineCommand.objects.select_related("configuration", "actor").get(pk=command_id)
     if command.configuration is None:
         return ""
-    return open_session(
-        configuration=command.configuration, started_by=command.actor, enter_now=command.enter_now
-    ).strategy_id
+    try:
+        session = open_session(
+            configuration=command.configuration, started_by=command.actor, enter_now=command.enter_now
+        )
+    except Conflict as refusal:
+        log.warning("Restart %s opened nothing: %s", command_id, refusal.detail, extra={"event": "restart_refused"})
+        opened = StrategySession.objects.filter(
+            status=SessionStatus.RUNNING, configuration=command.configuration, pk__gt=command.session_id or 0
+        )
+        return opened.values_list("strategy_id", flat=True).first() or ""
+    return session.strategy_id
 
 
 def _samples(session_id: int) -> list[PnlSample]:
@@ -231,3 +246,5 @@ def _write(write: SessionWrite, token: int) -> None:
         if not lease.is_ours(token):
             raise LeaseLost(f"token {token} is no longer the newest")
         write_session(write, token)
+        if write.repeats:
+            _open_next_daily(write.session_id)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import secrets
 import signal
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -20,7 +20,11 @@ from trading.venue_factory import paper_venue
 
 log = logging.getLogger("trading.worker")
 LISTENER_PAUSE_SECONDS = 1.0
+LISTENER_TELL_SECONDS = 60.0
+LISTENER_FAREWELL_SECONDS = 2.0
 FLATTEN_LOOP_SECONDS = 0.05
+VENUE_SECONDS_A_LOOK = 3.0
+FASTEST_LOOP_SECONDS = 0.005
 _running: Engine | None = None
 
 
@@ -36,7 +40,11 @@ class EngineConsumer(AsyncConsumer):
 
 
 def build_engine(store: DjangoStore, owner: str = "") -> Engine:
-    """The engine as configured. Only ``paper`` sessions have a venue so far; the services refuse the other modes."""
+    """The engine as configured. Only ``paper`` sessions have a venue so far; the services refuse the other modes.
+
+    ``owner`` gets a random ending: two containers may well have the same host name and process id, and must not take
+    each other's lease for their own. Raises ImproperlyConfigured.
+    """
     paper = paper_venue()
 
     def venue_for(mode: str) -> Venue:
@@ -48,11 +56,12 @@ def build_engine(store: DjangoStore, owner: str = "") -> Engine:
     return Engine(
         store=store,
         venue_for=venue_for,
-        owner=owner or settings.ENGINE_OWNER,
+        owner=f"{owner or settings.ENGINE_OWNER}-{secrets.token_hex(2)}",
         settings=EngineSettings(
             lease_seconds=settings.ENGINE_LEASE_SECONDS,
             command_poll_seconds=settings.ENGINE_COMMAND_POLL_SECONDS,
             publish_seconds=settings.ENGINE_PUBLISH_SECONDS,
+            loop_seconds=min(0.1, max(FASTEST_LOOP_SECONDS, VENUE_SECONDS_A_LOOK / speed)),
             sample_seconds=max(5.0, speed / 2),
             speed=speed,
         ),
@@ -75,8 +84,9 @@ async def run_engine(stop: asyncio.Event) -> None:
 
 
 async def run_worker(listen: Callable[[], Awaitable[None]]) -> None:
-    """Engine and listener as siblings until SIGTERM or SIGINT; a listener that dies (Redis restarted) is started
-    again, the engine goes on.
+    """Engine and listener as siblings until SIGTERM or SIGINT
+
+    A listener that dies (Redis restarted) is started again, the engine goes on; one that hangs is left behind.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -87,25 +97,27 @@ async def run_worker(listen: Callable[[], Awaitable[None]]) -> None:
         await run_engine(stop)
     finally:
         listener.cancel()
-        with suppress(asyncio.CancelledError):
-            await listener
+        await asyncio.wait([listener], timeout=LISTENER_FAREWELL_SECONDS)
 
 
 async def _keep_listening(listen: Callable[[], Awaitable[None]]) -> None:
+    loop = asyncio.get_running_loop()
+    told_at = float("-inf")
     while True:
         try:
             await listen()
         except Exception as error:
-            log.warning(
-                "The channel listener stopped: %s; starting it again", error, extra={"event": "listener_restarted"}
-            )
+            if loop.time() - told_at > LISTENER_TELL_SECONDS:
+                told_at = loop.time()
+                log.warning("The channel listener stopped: %s", error, extra={"event": "listener_stopped"})
         await asyncio.sleep(LISTENER_PAUSE_SECONDS)
 
 
 def flatten_here(timeout: float = 120.0) -> bool:
     """Take the stale lease in this process and work until the running session is closed
 
-    True when it is. For ``manage.py panic`` without a worker.
+    True when it is; False as soon as another worker holds the lease, whose business it then is. For ``manage.py
+    panic`` without a worker.
     """
     return asyncio.run(_flatten(timeout))
 
@@ -117,8 +129,10 @@ async def _flatten(timeout: float) -> bool:
         async with asyncio.timeout(timeout):
             while True:
                 await engine.step()
-                if engine.token is not None and engine.session is None and await store.open_session() is None:
+                if engine.session is None and await store.open_session() is None:
                     return True
+                if engine.token is None:
+                    return False
                 await engine.venue.wait(FLATTEN_LOOP_SECONDS)
     except TimeoutError:
         return False

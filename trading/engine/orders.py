@@ -96,26 +96,28 @@ class Actor:
     async def _fills(self, action: FetchFills) -> list[Event]:
         try:
             fills = await self._venue.fills(action.client_order_ids, action.since)
-        except VenueUnavailable as error:
-            log.warning("Fills could not be read: %s", error, extra={"event": "fills_read_failed"})
+        except Exception as error:
+            _log_failed_read("Fills", error)
             return []
         return [FillSeen(self._venue.now(), fill) for fill in fills]
 
     async def _positions(self, action: ReadPositions) -> PositionsRead:
         try:
             positions, resting = await asyncio.gather(self._venue.positions(), self._venue.open_orders())
-        except VenueUnavailable as error:
-            return PositionsRead(self._venue.now(), ok=False, error=str(error))
+        except Exception as error:
+            _log_failed_read("Positions", error)
+            return PositionsRead(self._venue.now(), ok=False, error=_cause(error))
         ours = tuple(p for p in positions if p.symbol in action.symbols)
         orders = tuple(r.client_order_id for r in resting if r.client_order_id.startswith(self._prefix))
         return PositionsRead(self._venue.now(), ok=True, positions=ours, open_orders=orders)
 
     async def _chain(self, action: LoadChain) -> list[Event]:
-        limits = await self._limits()
         try:
+            limits = await self._limits()
             chain, positions = await asyncio.gather(self._venue.chain(action.underlying), self._venue.positions())
-        except VenueUnavailable as error:
-            return [limits, ChainRead(self._venue.now(), None, error=str(error))]
+        except Exception as error:
+            _log_failed_read("The option chain", error)
+            return [ChainRead(self._venue.now(), None, error=_cause(error))]
         return [limits, ChainRead(self._venue.now(), chain, tuple(positions))]
 
     async def _watch(self, action: Watch) -> None:
@@ -130,6 +132,18 @@ def entry_refusal(intent: OrderIntent, mode: str) -> str:
     if intent.purpose is not Purpose.ENTRY or mode == "active":
         return ""
     return f"the trading mode is {mode}: only orders that reduce risk may be sent"
+
+
+def _log_failed_read(what: str, error: Exception) -> None:
+    """What the adapter foresaw is a warning; anything else is a bug of ours and comes with its traceback."""
+    unforeseen = None if isinstance(error, VenueUnavailable) else error
+    log.warning("%s could not be read: %s", what, _cause(error), extra={"event": "read_failed"}, exc_info=unforeseen)
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, VenueUnavailable):
+        return str(error)
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _unknown(client_order_id: str, error: Exception) -> OrderReport:

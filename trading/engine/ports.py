@@ -222,7 +222,8 @@ class PnlSample:
 @dataclass(frozen=True, slots=True)
 class SessionWrite:
     """One atomic write: the session, the intents that must be on disk before their requests leave, reports, fills and
-    the journal.
+    the journal. ``repeats`` says that the session just closed and its configuration goes on with the next one, which
+    opens in the same transaction: no crash in between can end a daily configuration.
     """
 
     session_id: int
@@ -232,6 +233,7 @@ class SessionWrite:
     fills: tuple[Fill, ...] = ()
     journal: tuple[tuple[datetime, Journal], ...] = ()
     at: datetime | None = None
+    repeats: bool = False
 
 
 class Store(Protocol):
@@ -256,14 +258,10 @@ class Store(Protocol):
         """The one session that is not closed, or None."""
         ...
 
-    async def open_next_daily(self, closed_session_id: int) -> str:
-        """Open the next session of a repeating configuration after one closed by itself; its strategy id, or empty if
-        it does not repeat.
-        """
-        ...
-
     async def reopen(self, command_id: int) -> str:
-        """Open the session that a restart asked for, now that the old one is closed; returns its strategy id."""
+        """Open the session that a restart asked for, now that the old one is closed; its strategy id, or empty when it
+        cannot be opened. Asked twice (a crash in between) it opens one.
+        """
         ...
 
     async def samples(self, session_id: int) -> list[PnlSample]:

@@ -14,7 +14,9 @@ from trading.strategy.decide import Decision
 from trading.strategy.events import Event, FillSeen, Journal, Place
 from trading.strategy.pnl import Totals
 from trading.strategy.state import LegState, OrderState, SessionState
-from trading.strategy.types import ZERO, Fill
+from trading.strategy.types import ZERO, ExitReason, Fill, Repeat
+
+NO_REPEAT = (ExitReason.STOPPED, ExitReason.PANIC_CLOSE, ExitReason.HANDED_OVER)
 
 
 def number(value: Decimal | float | None, places: int = 8) -> float | None:
@@ -40,7 +42,13 @@ def session_write(
         fills=_new_fills(before, decision.state, event),
         journal=tuple((event.at, line) for line in said),
         at=event.at,
+        repeats=before.open and _goes_on(decision.state),
     )
+
+
+def _goes_on(state: SessionState) -> bool:
+    """Closed by itself, and the configuration repeats."""
+    return not state.open and state.params.repeat is Repeat.DAILY and state.exit_reason not in NO_REPEAT
 
 
 def session_record(state: SessionState, totals: Totals | None, at: datetime) -> SessionRecord:

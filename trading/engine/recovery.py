@@ -15,9 +15,10 @@ def recover(state: SessionState, at: datetime) -> tuple[SessionState, tuple[Acti
 
     Requests in flight died with the process: their clocks are cleared, their orders become ``unknown``, and the
     fills of every order of the session are read again. Until the unknown is resolved the strategy sends nothing in
-    its place; guards run from the first quote.
+    its place; guards run from the first quote. Blindness counts from now: the time without a worker was not a silence
+    of the venue.
     """
-    legs = tuple(_forget_requests(leg) for leg in state.legs)
+    legs = tuple(_forget_requests(leg, at) for leg in state.legs)
     resumed = replace(state, legs=legs, asked_at=None, read_at=None, mismatches=0)
     if not legs:
         return resumed, (Journal("resumed", f"Worker started; session resumed while {state.phase.value}"),)
@@ -32,8 +33,9 @@ def recover(state: SessionState, at: datetime) -> tuple[SessionState, tuple[Acti
     return resumed, tuple(actions)
 
 
-def _forget_requests(leg: LegState) -> LegState:
-    return replace(leg, retry_at=None, quote=None, orders=tuple(_unknown(order) for order in leg.orders))
+def _forget_requests(leg: LegState, at: datetime) -> LegState:
+    orders = tuple(_unknown(order) for order in leg.orders)
+    return replace(leg, retry_at=None, quote=None, priced_at=at, orders=orders)
 
 
 def _unknown(order: OrderState) -> OrderState:

@@ -25,7 +25,7 @@ log = logging.getLogger("trading.engine")
 class EngineSettings:
     """Cadences in wall seconds; ``speed`` is venue seconds per wall second (1 on a real venue)."""
 
-    lease_seconds: float = 5.0
+    lease_seconds: float = 3.0
     command_poll_seconds: float = 0.5
     publish_seconds: float = 0.25
     loop_seconds: float = 0.1
@@ -87,10 +87,17 @@ class Engine:
 
     async def step(self) -> None:
         """One turn: lease, commands, session, events, publication."""
-        if not await self._hold_lease():
-            return
+        if await self._hold_lease():
+            try:
+                await self._work()
+            except LeaseLost:
+                await self._lose_lease()
+
+    async def _work(self) -> None:
         if self._is_due("commands", self.settings.command_poll_seconds):
             self._mode = await self.store.trading_mode()
+            if self.session is None:
+                await self._load_session()
             await self._obey_commands()
         if self.session is not None:
             await self._run_session(self.session)
@@ -132,18 +139,34 @@ class Engine:
         return True
 
     async def _hold_lease(self) -> bool:
-        if not self._is_due("lease", self.settings.lease_seconds / 3):
+        renew = self.settings.lease_seconds / 3
+        pause = renew if self.token is not None else min(renew, self.settings.command_poll_seconds)
+        if not self._is_due("lease", pause):
             return self.token is not None
         token = await self.store.claim_lease(self.owner, self.settings.lease_seconds)
         if token is None:
             await self._stand_by()
         elif token != self.token:
-            self.token = token
-            self._standing_by = False
-            log.info("Engine lease held by %s (token %s)", self.owner, token, extra={"event": "lease_claimed"})
+            await self._take_over(token)
+        return self.token is not None
+
+    async def _take_over(self, token: int) -> None:
+        """Go on under a new token: with the session at hand when the lease had only lapsed and nobody had it in
+        between (its requests in flight must not be forgotten), else from what is on disk.
+        """
+        lapsed = self.token is not None and token == self.token + 1
+        self.token = token
+        self._standing_by = False
+        log.info("Engine lease held by %s (token %s)", self.owner, token, extra={"event": "lease_claimed"})
+        if not lapsed:
+            self._drop_session()
             await self._venue.connect()
             await self._load_session()
-        return self.token is not None
+
+    async def _lose_lease(self) -> None:
+        log.error("The engine lease was lost to another worker; standing by", extra={"event": "lease_lost"})
+        self._due["lease"] = self._wall() + self.settings.lease_seconds
+        await self._stand_by()
 
     async def _stand_by(self) -> None:
         if not self._standing_by:
@@ -151,6 +174,9 @@ class Engine:
             log.warning("Standing by: the engine lease is held by %s", holder, extra={"event": "lease_standby"})
         self._standing_by = True
         self.token = None
+        self._drop_session()
+
+    def _drop_session(self) -> None:
         if self.session is not None:
             self.session.abandon()
             self.session = None
@@ -161,23 +187,16 @@ class Engine:
             return
         venue = self._venue_for(spec.mode)
         await venue.connect()
-        self.session = SessionRunner(
-            spec, venue=venue, store=self.store, mode=lambda: self._mode, on_event=self._wake.set
-        )
-        await self.session.begin(
+        session = SessionRunner(spec, venue=venue, store=self.store, mode=lambda: self._mode, on_event=self._wake.set)
+        await session.begin(
             sample_seconds=self.settings.sample_seconds, samples=await self.store.samples(spec.session_id)
         )
+        self.session = session
 
     async def _run_session(self, session: SessionRunner) -> None:
         if self.token is None:
             return
-        try:
-            await session.turn(self.token)
-        except LeaseLost:
-            log.error("The engine lease was lost to another worker; standing by", extra={"event": "lease_lost"})
-            self._due["lease"] = self._wall() + self.settings.lease_seconds
-            await self._stand_by()
-            return
+        await session.turn(self.token)
         if session.state.phase is Phase.CLOSED and not session.busy:
             await self._session_closed(session)
 
@@ -190,17 +209,22 @@ class Engine:
         self.session = None
         self._due.pop("commands", None)
         self._due.pop("publish", None)
-        if session.may_repeat:
-            await self.store.open_next_daily(session.spec.session_id)
         await self._obey_commands()
         if self.session is None:
             await self._load_session()
 
     async def _obey_commands(self) -> None:
-        for command in await self.store.pending_commands():
-            await self._obey(command)
+        """Carry the waiting commands out; one that fails keeps none behind it (a panic, perhaps) from being obeyed."""
+        pending = await self.store.pending_commands()
+        for command in pending:
+            try:
+                await self._obey(command, overruled=any(_overrules(later, command) for later in pending))
+            except LeaseLost:
+                raise
+            except Exception:
+                log.exception("Command %s failed", command.command_id, extra={"event": "command_failed"})
 
-    async def _obey(self, command: PendingCommand) -> None:
+    async def _obey(self, command: PendingCommand, *, overruled: bool) -> None:
         if self.session is None:
             await self._load_session()
         session = self.session if self.session is not None and self.session.state.open else None
@@ -215,6 +239,9 @@ class Engine:
                 )
                 await self._order(session, command, order)
                 await self.store.settle_command(command.command_id, ok=True, result={"accepted": session is not None})
+            case "restart" if overruled:
+                result = {"error": "overruled by a later stop or panic"}
+                await self.store.settle_command(command.command_id, ok=False, result=result)
             case "restart":
                 await self._restart(session, command)
             case _:
@@ -269,3 +296,8 @@ class Engine:
                 versions=session.versions,
             )
         await self.store.publish(payload, owner=self.owner)
+
+
+def _overrules(later: PendingCommand, command: PendingCommand) -> bool:
+    """Whoever stops or panics after a restart was asked for does not want the new session."""
+    return later.command_id > command.command_id and later.action in ("stop", "panic")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from trading.engine.looks import one_look
 from trading.engine.orders import Actor, entry_refusal
 from trading.engine.ports import Balance, LeaseLost, PnlSample, SessionSpec, Store, Venue, VenueUnavailable
 from trading.engine.records import session_write
@@ -19,12 +20,11 @@ from trading.strategy.events import Action, Event, Finish, Journal, LimitsSeen, 
 from trading.strategy.pnl import Totals
 from trading.strategy.schedule import next_entry, trading_day
 from trading.strategy.state import SessionState
-from trading.strategy.types import ZERO, ExitReason, OrderIntent, Phase, Repeat
+from trading.strategy.types import ZERO, OrderIntent, Phase
 
 log = logging.getLogger("trading.engine")
 WRITE_ATTEMPTS = 25
 WRITE_PAUSE_SECONDS = 0.2
-NO_REPEAT = (ExitReason.STOPPED, ExitReason.PANIC_CLOSE, ExitReason.HANDED_OVER)
 
 
 class History:
@@ -53,6 +53,10 @@ class History:
         return list(self._points)
 
 
+class CannotDecide(Exception):
+    """The strategy failed on an event: a bug, which must not keep the events behind it from being worked in."""
+
+
 class SessionRunner:
     """Runs one session: feeds events to the strategy, commits, sends requests as tasks and takes their results in as
     events.
@@ -75,6 +79,7 @@ class SessionRunner:
         self._inbox: deque[Event] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sample_at: datetime | None = None
+        self._sampled_phase: Phase | None = None
         self._sample_seconds = 5.0
         self._resumed: tuple[Action, ...] = ()
         self._actor = Actor(
@@ -104,11 +109,6 @@ class SessionRunner:
         """Requests in flight or results not taken in."""
         return bool(self._tasks or self._inbox)
 
-    @property
-    def may_repeat(self) -> bool:
-        """Closed by itself, and the configuration repeats."""
-        return self.spec.params.repeat is Repeat.DAILY and self.state.exit_reason not in NO_REPEAT
-
     async def begin(self, *, sample_seconds: float, samples: Sequence[PnlSample]) -> None:
         """Take the session up: fresh, or from its saved state by asking the venue first."""
         self._sample_seconds = sample_seconds
@@ -123,16 +123,20 @@ class SessionRunner:
             await self._take_up(token)
         await self._arrive()
         while self._inbox:
-            await self.feed(self._inbox[0], token)
+            try:
+                await self.feed(self._inbox[0], token)
+            except CannotDecide:
+                log.exception("An event was left out", extra={"event": "event_left_out"})
             self._inbox.popleft()
         await self.feed(Tick(self.venue.now()), token)
         self._sample()
 
     async def _take_up(self, token: int) -> None:
-        actions, self._resumed = self._resumed, ()
+        actions = self._resumed
         journal = tuple(a for a in actions if isinstance(a, Journal))
         tick = Tick(self.venue.now())
         await self._commit(Decision(self.state, (), (), None, True), tick, token, journal=journal)
+        self._resumed = ()
         self._dispatch(actions)
 
     async def _arrive(self) -> None:
@@ -141,13 +145,19 @@ class SessionRunner:
         An event leaves the queue only when it is worked in, so that a failed write loses nothing.
         """
         try:
-            self._inbox.extend(await self.venue.poll())
+            self._inbox.extend(one_look(await self.venue.poll()))
         except VenueUnavailable as error:
             log.warning("The venue could not be polled: %s", error, extra={"event": "venue_poll_failed"})
 
     async def feed(self, event: Event, token: int) -> None:
-        """Decide on one event; what must not be forgotten is on disk before anything is sent."""
-        decision = decide(self.state, event)
+        """Decide on one event; what must not be forgotten is on disk before anything is sent.
+
+        Raises CannotDecide, with nothing changed, for an event the strategy cannot work in.
+        """
+        try:
+            decision = decide(self.state, event)
+        except Exception as error:
+            raise CannotDecide(f"{type(event).__name__} while {self.state.phase.value}: {error}") from error
         if decision.durable:
             await self._commit(decision, event, token)
         self.state = decision.state
@@ -217,22 +227,35 @@ class SessionRunner:
         return LimitsSeen(now, facts.realised, facts.sessions, entries_allowed=mode == "active", refusal=refusal)
 
     def _sample(self) -> None:
-        totals, now = self.totals, self.venue.now()
-        if totals is None or not totals.complete or not self.state.held:
+        """Note P&L now and then, and at every change of phase, so that a short session has its first and last point."""
+        now, phase = self.venue.now(), self.state.phase
+        turned = phase is not self._sampled_phase
+        due = self._sample_at is None or now >= self._sample_at + timedelta(seconds=self._sample_seconds)
+        point = self._point(now)
+        if point is None or not (turned or due):
             return
-        if self._sample_at is not None and now < self._sample_at + timedelta(seconds=self._sample_seconds):
-            return
-        self._sample_at = now
-        sample = PnlSample(
+        self._sample_at, self._sampled_phase = now, phase
+        self.history.add(point)
+        self._store.sample(self.spec.session_id, point)
+
+    def _point(self, now: datetime) -> PnlSample | None:
+        """P&L now: on cost to close while everything has a price, from the fills alone once all is closed."""
+        state, totals = self.state, self.totals
+        if state.credit and not state.held and state.phase is Phase.CLOSED:
+            fees = sum((leg.fees for leg in state.legs), ZERO)
+            net, gross = state.realised, state.realised + fees
+        elif state.held and state.phase is Phase.LIVE and totals is not None and totals.complete:
+            net, gross = totals.net, totals.gross
+        else:
+            return None
+        return PnlSample(
             at=now,
-            net=_cents(totals.net),
-            gross=_cents(totals.gross),
-            net_pct=_cents(totals.net_pct),
-            level_pct=self.state.trail.level_pct,
-            spot=self.state.spot or ZERO,
+            net=_cents(net),
+            gross=_cents(gross),
+            net_pct=_cents(net / state.credit * 100),
+            level_pct=state.trail.level_pct,
+            spot=state.spot,
         )
-        self.history.add(sample)
-        self._store.sample(self.spec.session_id, sample)
 
 
 def _cents(value: Decimal) -> Decimal:

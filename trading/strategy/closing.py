@@ -30,9 +30,12 @@ MISMATCHES_BEFORE_ATTENTION = 3
 
 
 def begin_exit(turn: Turn, reason: ExitReason, detail: str, *, urgent: bool = False) -> None:
-    """Decide to close. The first reason stays; a later panic only makes it urgent."""
+    """Decide to close. The first reason stays, a later panic only makes it urgent; but a hand-over that is not done
+    yet gives way to whoever wants the position closed.
+    """
     state = turn.state
-    if state.exit_reason is None:
+    pending = state.exit_reason is ExitReason.HANDED_OVER and reason is not ExitReason.HANDED_OVER
+    if state.exit_reason is None or pending:
         turn.update(exit_reason=reason, exit_detail=detail, exit_at=turn.at)
         turn.say("exit_decided", f"Closing: {detail}", "warning" if urgent else "info", reason=reason.value)
     turn.update(urgent=state.urgent or urgent, mismatches=0, read_at=None)
@@ -46,15 +49,18 @@ def begin_exit(turn: Turn, reason: ExitReason, detail: str, *, urgent: bool = Fa
 
 
 def exiting(turn: Turn) -> None:
-    """Cancel what rests, buy back what is held, then prove that the account is flat."""
+    """Cancel what rests, buy back what is held, then prove that the account is flat. A close that does not succeed
+    looks at the positions too: they may be gone (settled, closed by hand) without the venue saying so in its refusals.
+    """
     state = turn.state
     if state.exit_reason is ExitReason.HANDED_OVER:
         _hand_over(turn)
         return
     for leg in turn.state.legs:
         cancel_working(turn, leg, Purpose.ENTRY)
+    for leg in turn.state.legs:
         _drive_close(turn, leg)
-    if turn.state.held == 0 and not turn.state.unsettled:
+    if not turn.state.unsettled and (turn.state.held == 0 or turn.phase is Phase.ATTENTION):
         _read_positions(turn)
 
 
@@ -70,7 +76,7 @@ def _hand_over(turn: Turn) -> None:
 def _drive_close(turn: Turn, leg: LegState) -> None:
     if leg.held <= 0 or leg.working(Purpose.EXIT, Purpose.UNWIND) or not turn.due(leg.retry_at, 0):
         return
-    if _refused_as_gone(leg) and turn.state.mismatches < MISMATCHES_BEFORE_ATTENTION:
+    if _refused_as_gone(turn, leg) and turn.state.mismatches < MISMATCHES_BEFORE_ATTENTION:
         _read_positions(turn)
         return
     state = turn.state
@@ -82,9 +88,12 @@ def _drive_close(turn: Turn, leg: LegState) -> None:
         _doubt(turn, f"The {leg.option_type.value} could not be closed in {leg.tries} attempts; still trying")
 
 
-def _refused_as_gone(leg: LegState) -> bool:
+def _refused_as_gone(turn: Turn, leg: LegState) -> bool:
+    """The venue said that there is nothing to close, and no later look at the positions has contradicted it."""
     last = leg.done[-1] if leg.done else None
-    return last is not None and last.status is OrderStatus.REJECTED and last.code in GONE_CODES
+    if last is None or last.status is not OrderStatus.REJECTED or last.code not in GONE_CODES:
+        return False
+    return turn.state.reconciled_at is None or turn.state.reconciled_at < last.sent_at
 
 
 def _doubt(turn: Turn, why: str) -> None:
@@ -99,6 +108,11 @@ def _read_positions(turn: Turn) -> None:
     if turn.due(turn.state.read_at, READ_AGAIN_SECONDS if turn.state.mismatches else READ_REPLY_SECONDS):
         turn.note(read_at=turn.at)
         turn.do(ReadPositions(turn.state.symbols))
+
+
+def _read_again_soon(turn: Turn) -> None:
+    """A read was answered: the next one need not wait as long as for a lost answer, but is not asked in a circle."""
+    turn.note(read_at=turn.at - timedelta(seconds=READ_REPLY_SECONDS - READ_AGAIN_SECONDS))
 
 
 def reconcile_now(turn: Turn) -> None:
@@ -121,13 +135,15 @@ def absorb_positions(turn: Turn, event: PositionsRead) -> None:
         turn.note(read_at=turn.at, mismatches=max(state.mismatches, 1))
         return
     if state.unsettled:
-        turn.note(read_at=None)
+        _read_again_soon(turn)
         return
     wrong = _differences(turn, event)
     if wrong:
         _disagree(turn, event, wrong)
         return
     turn.note(reconciled_at=turn.at)
+    if state.exit_reason is not None:
+        _read_again_soon(turn)
     if state.mismatches:
         turn.update(mismatches=0)
     if turn.phase is Phase.ATTENTION and state.exit_reason is None:

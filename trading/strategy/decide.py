@@ -14,6 +14,7 @@ from trading.strategy.events import (
     Event,
     FillSeen,
     LimitsSeen,
+    MarketSeen,
     Order,
     OrderReported,
     PositionsRead,
@@ -65,6 +66,8 @@ def _absorb(turn: Turn, event: Event) -> None:
             _see_quote(turn, event.quote)
         case SpotSeen():
             _see_spot(turn, event.price)
+        case MarketSeen():
+            _see_market(turn, event)
         case OrderReported():
             absorb_report(turn, event.report)
         case FillSeen():
@@ -88,6 +91,13 @@ def _see_quote(turn: Turn, quote: Quote) -> None:
     for leg in turn.state.legs:
         if leg.instrument.symbol == quote.symbol and (leg.quote is None or quote.at >= leg.quote.at):
             turn.state = turn.state.with_leg(leg.seeing(quote))
+
+
+def _see_market(turn: Turn, event: MarketSeen) -> None:
+    for quote in event.quotes:
+        _see_quote(turn, quote)
+    if event.spot is not None:
+        _see_spot(turn, event.spot)
 
 
 def _see_spot(turn: Turn, price: Decimal) -> None:

@@ -9,7 +9,7 @@ from trading.strategy.events import ChainRead, LoadChain, Watch
 from trading.strategy.execution import close_intent, entry_intent
 from trading.strategy.machine import Trigger
 from trading.strategy.orders import cancel_working
-from trading.strategy.schedule import exit_plan, next_entry
+from trading.strategy.schedule import IST, exit_plan, next_entry
 from trading.strategy.selection import Selection, select
 from trading.strategy.state import LegState
 from trading.strategy.turn import Turn
@@ -18,6 +18,7 @@ from trading.strategy.types import ChainRow, ExitReason, Phase, Position, Purpos
 SELECT_AGAIN_SECONDS = 5.0
 CHAIN_REPLY_SECONDS = 60.0
 ATTEMPT_OVERHEAD_SECONDS = 5
+NOT_OUR_STRIKES = frozenset({"in_the_money", "delta_band", "premium_band", "expected_move"})
 FATAL_CODES = frozenset(
     {"insufficient_margin", "trading_mode", "naked_short_restricted", "invalid_api_key", "trading_blocked"}
 )
@@ -35,7 +36,7 @@ def waiting(turn: Turn) -> None:
         turn.update(plan=plan)
         turn.say(
             "entry_planned",
-            "Next entry planned",
+            f"Next entry on {plan.entry_at.astimezone(IST):%A, %d %B at %H:%M} IST",
             entry_at=plan.entry_at.isoformat(),
             entry_until=plan.entry_until.isoformat(),
         )
@@ -97,12 +98,14 @@ def _enter(turn: Turn, chosen: Selection, event: ChainRead) -> None:
 
 def _picked(legs: tuple[LegState, ...], chosen: Selection) -> str:
     """The choice in one sentence for the decision feed."""
-    deltas = " / ".join(f"{leg.quote.delta:+.2f}" for leg in legs if leg.quote and leg.quote.delta is not None)
-    strikes = " / ".join(f"{leg.option_type.value} {leg.instrument.strike:,.0f}" for leg in legs)
-    refused = ", ".join(f"{count} by {gate.replace('_', ' ')}" for gate, count in chosen.refused_by.items() if count)
-    return f"Selling {strikes}, Δ {deltas}, of {chosen.considered} strikes" + (
-        f"; refused: {refused}" if refused else ""
+    deltas = " / ".join(f"{leg.quote.delta:.2f}" for leg in legs if leg.quote and leg.quote.delta is not None)
+    strikes = " and ".join(f"{leg.option_type.value} {leg.instrument.strike:,.0f}" for leg in legs)
+    refused = "".join(
+        f"; {count} refused by {gate.replace('_', ' ')}"
+        for gate, count in chosen.refused_by.items()
+        if count and gate not in NOT_OUR_STRIKES
     )
+    return f"Selling {strikes}, Δ {deltas}, of {chosen.considered} strikes{refused}".replace("-", "−")
 
 
 def _new_leg(turn: Turn, row: ChainRow, positions: tuple[Position, ...]) -> LegState:
@@ -185,7 +188,11 @@ def _settle_entry(turn: Turn, *, out_of_time: bool) -> None:
         _go_live(turn, matched)
     else:
         larger = call if call.held > put.held else put
-        _shrink(turn, larger, larger.held - matched)
+        if larger.tries >= state.params.order_attempts:
+            why = f"the surplus of the {larger.option_type.value} could not be bought back"
+            abandon_entry(turn, ExitReason.ENTRY_FAILED, why)
+        else:
+            _shrink(turn, larger, larger.held - matched)
 
 
 def _shrink(turn: Turn, leg: LegState, surplus: int) -> None:

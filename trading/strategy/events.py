@@ -39,6 +39,17 @@ class SpotSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class MarketSeen:
+    """Several new quotes, and perhaps the index price, that arrived together: judged as one look, so that no rule sees
+    one leg of now beside the other leg of before.
+    """
+
+    at: datetime
+    quotes: tuple[Quote, ...]
+    spot: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChainRead:
     """The answer to ``LoadChain``
 
@@ -113,7 +124,18 @@ class LimitsSeen:
     refusal: str = ""
 
 
-Event = Tick | QuoteSeen | SpotSeen | ChainRead | OrderReported | FillSeen | PositionsRead | Commanded | LimitsSeen
+Event = (
+    Tick
+    | QuoteSeen
+    | SpotSeen
+    | MarketSeen
+    | ChainRead
+    | OrderReported
+    | FillSeen
+    | PositionsRead
+    | Commanded
+    | LimitsSeen
+)
 
 
 @dataclass(frozen=True, slots=True)

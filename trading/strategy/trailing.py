@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from trading.strategy.types import ZERO, TrailingRule
 
 MAX_TRIGGER_PCT = Decimal(1000)
+LARGEST_EXPONENT = 12
 _HUNDRED = Decimal(100)
 _CENT = Decimal("0.01")
 
@@ -73,8 +74,8 @@ def _fraction(value: object, label: str) -> Decimal:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         raise ValueError(f"{label} must be a number.") from None
-    if not number.is_finite():
-        raise ValueError(f"{label} must be a finite number.")
+    if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
+        raise ValueError(f"{label} must be a number of ordinary size.")
     return number
 
 

@@ -1,0 +1,128 @@
+"""Takes the pictures in docs/screenshots from a real run: a few simulated days at high speed, then one live session.
+
+Usage: .venv/bin/python scripts/screenshots.py [folder]. Needs the development requirements and Chromium.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = ROOT / ".venv" / "bin" / "python"
+PORT = 8021
+BASE = f"http://127.0.0.1:{PORT}"
+EMAIL, PASSWORD = "operator@example.com", "a-long-example-phrase-7"
+SIZES = ((1280, 900), (390, 844))
+PAST_SESSIONS = 6
+LIVE_SECONDS = 55
+
+
+def environment(data: Path, speed: int) -> dict[str, str]:
+    """Settings of a throw-away installation."""
+    return {
+        **os.environ,
+        "DATA_DIR": str(data),
+        "BACKEND_LOG_PATH": str(data / "backend.log"),
+        "DEBUG": "true",
+        "SIMULATED_VENUE_SPEED": str(speed),
+        "INITIAL_SUPERUSER_EMAIL": EMAIL,
+        "INITIAL_SUPERUSER_PASSWORD": PASSWORD,
+    }
+
+
+def manage(data: Path, speed: int, *arguments: str) -> None:
+    """Run one management command to its end; its refusal ends the run."""
+    command = [str(PYTHON), "manage.py", *arguments]
+    subprocess.run(command, cwd=ROOT, env=environment(data, speed), check=True, stdout=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def served(data: Path, speed: int) -> Iterator[None]:
+    """The platform, running at ``speed``."""
+    command = [str(PYTHON), "manage.py", "serve", "--port", str(PORT)]
+    with (data / "serve.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment(data, speed), stdout=log, stderr=log)
+    try:
+        wait_until_healthy()
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def wait_until_healthy() -> None:
+    """Wait for the first answer of /healthz, half a minute at most."""
+    for _ in range(150):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{BASE}/healthz", timeout=1):
+            return
+        time.sleep(0.2)
+    raise SystemExit("The platform did not come up; see serve.log in the data directory.")
+
+
+def pages(browser: Browser) -> Iterator[tuple[str, Page]]:
+    """A signed-in page in each size and theme, with its name's ending."""
+    for theme in ("dark", "light"):
+        for width, height in SIZES:
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+            page = context.new_page()
+            page.goto(f"{BASE}/login/")
+            page.fill("input[type=email]", EMAIL)
+            page.fill("input[type=password]", PASSWORD)
+            page.click("button[type=submit]")
+            page.wait_for_url(f"{BASE}/")
+            yield f"{theme}-{width}", page
+            context.close()
+
+
+def shoot(browser: Browser, folder: Path, *targets: tuple[str, str]) -> None:
+    """Pictures of (name, path) in every size and theme."""
+    for ending, page in tqdm(pages(browser), total=4, desc=", ".join(name for name, _ in targets)):
+        for name, path in targets:
+            page.goto(f"{BASE}{path}")
+            page.wait_for_timeout(1200)
+            page.screenshot(path=folder / f"{name}-{ending}.png", full_page=True)
+
+
+def main() -> None:
+    """Play the scenes and take the pictures."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    data = Path(tempfile.mkdtemp(prefix="strangle-pictures-"))
+    browser_path = shutil.which("chromium")
+    manage(data, 600, "migrate", "--verbosity", "0")
+    manage(data, 600, "bootstrap_local")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        with served(data, 600):
+            for _ in tqdm(range(PAST_SESSIONS), desc="past sessions"):
+                manage(data, 600, "start", "--now", "--wait")
+            shoot(browser, folder, ("live-closed", "/"), ("history", "/history/"), ("session", "/history/1/"))
+            shoot(browser, folder, ("configuration", "/configuration/"), ("configuration-form", "/configuration/1/"))
+        with served(data, 1):
+            manage(data, 1, "start")
+            shoot(browser, folder, ("live-waiting", "/"))
+            manage(data, 1, "stop")
+        with served(data, 60):
+            manage(data, 60, "start", "--now")
+            for _ in tqdm(range(LIVE_SECONDS), desc="live session"):
+                time.sleep(1)
+            shoot(browser, folder, ("live", "/"))
+        browser.close()
+    shutil.rmtree(data, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
