@@ -257,14 +257,16 @@ CSRF_FAILURE_VIEW = "deltastrangle.errors.csrf_failure"
 
 # --- Logs -----------------------------------------------------------------------------------------
 
-LOG_LEVEL = env_str("LOG_LEVEL", "INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_LEVEL = env_str("LOG_LEVEL", "INFO", choices=LOG_LEVELS)
+CONSOLE_LOG_LEVEL = env_str("CONSOLE_LOG_LEVEL", LOG_LEVEL, choices=LOG_LEVELS)
 BACKEND_LOG_PATH = env_path("BACKEND_LOG_PATH", DATA_DIR.parent / "logs" / "backend.log")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "deltastrangle.logs.JsonFormatter"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json", "level": CONSOLE_LOG_LEVEL},
         "file": {
             "class": "deltastrangle.logs.SharedRotatingFileHandler",
             "formatter": "json",
@@ -285,7 +287,7 @@ LOGGING: dict[str, Any] = {
 # --- Trading --------------------------------------------------------------------------------------
 
 ENGINE_OWNER = env_str("ENGINE_OWNER", f"{socket.gethostname()}:{os.getpid()}")
-ENGINE_LEASE_SECONDS = env_float("ENGINE_LEASE_SECONDS", 5.0)
+ENGINE_LEASE_SECONDS = env_float("ENGINE_LEASE_SECONDS", 3.0)
 ENGINE_COMMAND_POLL_SECONDS = env_float("ENGINE_COMMAND_POLL_SECONDS", 0.5)
 ENGINE_PUBLISH_SECONDS = env_float("ENGINE_PUBLISH_SECONDS", 0.25)
 

@@ -42,6 +42,7 @@ install_locked() {
     return
   fi
   echo "Installing $file (once, a minute or two) ..."
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$file"
+  # Doubly quiet, for errors only: some indexes come with a warning for every package.
+  .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "$file"
   echo "$digest" >"$stamp"
 }

@@ -9,6 +9,8 @@ source scripts/python_env.sh
 PORT=${PORT:-8001}
 export SIMULATED_VENUE_SPEED=${SIMULATED_VENUE_SPEED:-60}
 export DATA_DIR=${DATA_DIR:-$PWD/data}
+# The terminal is for people; logs/backend.log has everything.
+export CONSOLE_LOG_LEVEL=${CONSOLE_LOG_LEVEL:-WARNING}
 # What is printed shows at once, also in a file or a journal.
 export PYTHONUNBUFFERED=1
 
@@ -39,8 +41,9 @@ fi
 make_secret secret_key
 make_secret jwt_secret_key
 
+echo "Preparing the database ..."
 .venv/bin/python manage.py migrate --verbosity 0
 .venv/bin/python manage.py collectstatic --noinput --verbosity 0
+echo
 .venv/bin/python manage.py bootstrap_local
-echo "Open http://127.0.0.1:$PORT/ (Ctrl-C stops it)"
 exec .venv/bin/python manage.py serve --host 127.0.0.1 --port "$PORT"

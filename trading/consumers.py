@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 GROUP: Final = "runtime"
 INTERVAL_SECONDS: Final = 0.25
 """A socket sends at most this often; of what comes in between, the newest is kept."""
+WHOLE_SECONDS: Final = 2.0
+"""A page that polled or pressed a button may show other panels than we sent last; so often it gets all of them."""
 FORBIDDEN: Final = 4403
 
 
@@ -28,6 +30,7 @@ class RuntimeConsumer(AsyncWebsocketConsumer):
         super().__init__()
         self.names = names
         self._sent: dict[str, str] = {}
+        self._whole_at = 0.0
         self._newest: tuple[int, Mapping[str, Any]] | None = None
         self._pump: asyncio.Task[None] | None = None
 
@@ -68,7 +71,10 @@ class RuntimeConsumer(AsyncWebsocketConsumer):
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def _send(self, frame: Frame) -> None:
-        """Send the panels that differ from what this page has; the bar always, as a sign of life."""
+        """Send the panels that differ from those sent last, the bar always, and now and then all of them."""
+        now = asyncio.get_running_loop().time()
+        if now - self._whole_at >= WHOLE_SECONDS:
+            self._whole_at, self._sent = now, {}
         changed = {name: frame[name] for name in self.names if name == "bar" or self._sent.get(name) != frame[name]}
         await self.send(text_data="".join(changed.values()))
         self._sent.update(changed)

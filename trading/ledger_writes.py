@@ -19,7 +19,7 @@ def write_session(write: SessionWrite, token: int) -> None:
     """Put one decision on disk: session, intents, reports, fills, legs, journal."""
     at = write.at or timezone.now()
     _update_session(write, at)
-    OrderLedger.objects.bulk_create(_order_row(write.session_id, intent, token, at) for intent in write.intents)
+    _add_intents(write, token, at)
     for order in write.orders:
         _update_order(order)
     for fill in write.fills:
@@ -45,6 +45,17 @@ def _update_session(write: SessionWrite, at: datetime) -> None:
         session_metadata={**session.session_metadata, **record.metadata},
         engine_state=record.state,
     )
+
+
+def _add_intents(write: SessionWrite, token: int, at: datetime) -> None:
+    """Rows for the intents. A write whose commit was done but whose answer was lost is written again: its rows still
+    are intents. IntegrityError for an id that was used for anything else.
+    """
+    ids = [intent.client_order_id for intent in write.intents]
+    rows = OrderLedger.objects.filter(session_id=write.session_id, client_order_id__in=ids, status="intent")
+    known = set(rows.values_list("client_order_id", flat=True)) if ids else set()
+    new = [intent for intent in write.intents if intent.client_order_id not in known]
+    OrderLedger.objects.bulk_create(_order_row(write.session_id, intent, token, at) for intent in new)
 
 
 def _order_row(session_id: int, intent: OrderIntent, token: int, at: datetime) -> OrderLedger:

@@ -24,8 +24,11 @@ def nudge() -> None:
         return
     try:
         async_to_sync(_send)(layer)
-    except Exception:
-        logger.warning("engine_nudge_failed", exc_info=True)
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        logger.warning(
+            "The engine could not be nudged (%s); it looks by itself", reason, extra={"event": "engine_nudge_failed"}
+        )
 
 
 async def _send(layer: Any) -> None:

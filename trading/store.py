@@ -12,7 +12,7 @@ from datetime import date
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import connection, connections, transaction
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
 from django.utils import timezone
 
 from deltastrangle.exceptions import Conflict
@@ -125,7 +125,19 @@ class DjangoStore:
         return queued
 
     async def _run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: call(*args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, lambda: _reconnecting(call, *args, **kwargs)
+        )
+
+
+def _reconnecting(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Django replaces a connection that the server has closed only between requests, which the engine has none of."""
+    try:
+        return call(*args, **kwargs)
+    except (InterfaceError, OperationalError):
+        if not connection.in_atomic_block and not connection.is_usable():
+            connection.close()
+        raise
 
 
 def _save_snapshot(payload: dict[str, object], owner: str, sequence: int, samples: list[tuple[int, PnlSample]]) -> None:

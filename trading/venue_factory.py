@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from trading.strategy.schedule import at_ist, parse_ist_time, trading_day
 from trading.venues.simulated.config import SimulatedConfig
@@ -15,7 +16,10 @@ from trading.venues.simulated.venue import SimulatedVenue
 
 
 def paper_venue() -> SimulatedVenue:
-    """The simulated account at ``SIMULATED_VENUE_PATH``; a fresh one starts today at ``SIMULATED_VENUE_START`` IST."""
+    """The simulated account at ``SIMULATED_VENUE_PATH``; a fresh one starts today at ``SIMULATED_VENUE_START`` IST.
+
+    Raises ImproperlyConfigured for an account of another seed, and for faults that nobody knows.
+    """
     start = at_ist(trading_day(datetime.now(UTC)), parse_ist_time(settings.SIMULATED_VENUE_START))
     settings.SIMULATED_VENUE_PATH.parent.mkdir(parents=True, exist_ok=True)
     config = SimulatedConfig(
@@ -25,7 +29,10 @@ def paper_venue() -> SimulatedVenue:
         balance=Decimal(settings.SIMULATED_VENUE_BALANCE),
         path=str(settings.SIMULATED_VENUE_PATH),
     )
-    exchange = SimulatedExchange(config)
-    faults = FaultPlan(exchange.now)
-    faults.inject(settings.SIMULATED_VENUE_FAULTS)
+    try:
+        exchange = SimulatedExchange(config)
+        faults = FaultPlan(exchange.now)
+        faults.inject(settings.SIMULATED_VENUE_FAULTS)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"Simulated venue: {error}") from error
     return SimulatedVenue(exchange, faults)

@@ -117,6 +117,15 @@
     if (!first) document.body.dispatchEvent(new CustomEvent("runtime-changed"));
   };
 
+  // Swapping a panel for its like would make a screen reader say its alerts again, so that is left out.
+  const shown = new Map();
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { target, fragment } = event.detail;
+    const html = Array.from(fragment.children, (child) => child.outerHTML).join("");
+    if (target.id !== "panel-bar" && shown.get(target.id) === html) event.detail.shouldSwap = false;
+    shown.set(target.id, html);
+  });
+
   const afterSwap = () => {
     noticeState();
     tick();

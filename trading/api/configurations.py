@@ -155,7 +155,7 @@ class ConfigurationAPI(APIView):
 class ConfigurationsView(ConfigurationAPI):
     """List and create."""
 
-    @extend_schema(parameters=[ConfigurationQuery], responses=ConfigurationList)
+    @extend_schema(operation_id="configurations_list", parameters=[ConfigurationQuery], responses=ConfigurationList)
     def get(self, request: Request) -> Response:
         """All configurations, or a page of them."""
         query = ConfigurationQuery(data=request.query_params)

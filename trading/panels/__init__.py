@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from trading.panels import figures, platform
+from trading.panels import figures, last, platform
 from trading.panels.records import Records, Runtime
 
 OUT_OF_BAND: Final = mark_safe(' hx-swap-oob="true"')
@@ -25,6 +25,7 @@ PANELS: Final[Mapping[str, Builder]] = {
     "hero": figures.hero,
     "control_note": platform.control_note,
     "schedule": figures.schedule,
+    "last": last.last,
     "legs": figures.legs,
     "payoff": figures.payoff,
     "rules": figures.rules,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from trading.panels.formats import age
+from trading.panels.formats import age, prose
 from trading.panels.records import Records, Runtime, in_session
 from trading.panels.words import TRADING_MODES
 
@@ -25,8 +25,15 @@ class Alert:
 
 def alerts(runtime: Runtime, records: Records) -> list[Alert]:
     """The alerts that hold now, errors first."""
-    found = [*_engine(runtime), *_session(runtime), *_platform(runtime), *_venue(runtime), *_setup(runtime, records)]
-    return sorted(found, key=lambda alert: RANKS.index(alert.level))
+    found = [
+        *_engine(runtime),
+        *_session(runtime),
+        *_platform(runtime, records),
+        *_venue(runtime),
+        *_setup(runtime, records),
+    ]
+    told = [replace(alert, text=prose(alert.text)) for alert in found]
+    return sorted(told, key=lambda alert: RANKS.index(alert.level))
 
 
 def _engine(runtime: Runtime) -> Iterator[Alert]:
@@ -55,9 +62,9 @@ def _session(runtime: Runtime) -> Iterator[Alert]:
         yield Alert("warn", f"No entry yet: {'; '.join(str(text) for text in refusals[:3])}.")
 
 
-def _platform(runtime: Runtime) -> Iterator[Alert]:
+def _platform(runtime: Runtime, records: Records) -> Iterator[Alert]:
     mode = str(runtime.get("trading_mode") or "active")
-    why = f" ({reason})" if (reason := runtime.get("trading_mode_reason")) else ""
+    why = f" ({records.locked_because})" if records.locked_because else ""
     if mode == "halted":
         yield Alert("error", f"Trading is halted{why}. Nothing can start until RESUME is typed under Control.")
     elif mode != "active":
@@ -71,7 +78,7 @@ def _venue(runtime: Runtime) -> Iterator[Alert]:
         yield Alert(
             "error" if in_session(runtime) else "warn", f"No connection to the venue {venue.get('name', '')}{detail}."
         )
-    elif in_session(runtime) and venue.get("reconciled") is False:
+    elif in_session(runtime) and venue.get("reconciled") is False and venue.get("reconciled_at"):
         yield Alert("error", "The ledger and the venue disagree; the engine is reconciling.")
 
 

@@ -53,7 +53,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class PnlChart:
-    """Net P&L over time in percent of the credit, with its limits and the trailing level."""
+    """Net P&L over time in percent of the credit, with its limits and the trailing level.
+
+    ``exit_y`` is where the reason of the end is written: in the half that the line does not end in.
+    """
 
     line: str
     area: str
@@ -63,6 +66,7 @@ class PnlChart:
     limits: tuple[Label, ...]
     last: Label
     last_x: str
+    exit_y: str
     start: str
     end: str
     summary: str
@@ -95,6 +99,7 @@ def pnl_chart(points: Sequence[Sequence[object]], *, stop: object, target: objec
         limits=_limit_labels(y, low_limit, high_limit),
         last=Label(y.at(last), percent(last), "up" if last >= 0 else "down"),
         last_x=x.at(known[-1][0]),
+        exit_y="97%" if y(last) < UNITS / 2 else "12",
         start=ist(known[0][0], "%H:%M"),
         end=ist(known[-1][0], "%H:%M"),
         summary=f"Net P&L since {ist(known[0][0], '%H:%M')} IST, at the end {percent(last)} of the credit",

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from trading.panels import formats
 from trading.panels.charts import payoff_chart, pnl_chart
-from trading.panels.records import Records, Runtime, in_session
+from trading.panels.plan_words import expected_exit, plan_facts
+from trading.panels.records import Records, Runtime, holds, in_session
+from trading.panels.rule_words import distance
 from trading.panels.timeline import timeline
 
 NEAR: Final = 0.66
@@ -27,23 +29,25 @@ def venue_now(runtime: Runtime) -> datetime | None:
 
 
 def hero(runtime: Runtime, records: Records) -> dict[str, Any]:
-    """Net P&L with its chart once something was sold; before that, what comes next; when idle, the last result."""
-    limits = part(runtime, "limits")
-    holds = in_session(runtime) and bool(runtime.get("positions"))
-    points = runtime.get("history") or [] if holds else []
-    schedule = part(runtime, "schedule")
+    """Net P&L with its chart once something was sold; before that, what comes next; when idle, what could."""
+    limits, plan = part(runtime, "limits"), part(runtime, "schedule")
+    points = runtime.get("history") or [] if holds(runtime) else []
     return {
-        "view": "pnl" if holds else "next" if in_session(runtime) else "idle",
+        "view": "pnl" if holds(runtime) else "next" if in_session(runtime) else "idle",
         "totals": part(runtime, "totals"),
         "trailing": part(runtime, "trailing"),
         "chart": pnl_chart(points, stop=limits.get("max_loss_pct"), target=limits.get("max_profit_pct")),
-        "schedule": schedule,
-        "config": part(runtime, "config"),
+        "schedule": plan,
+        "facts": plan_facts(_planned(runtime, records)),
         "summary": part(runtime, "entry").get("summary") or "",
-        "today": _is_today(schedule.get("scheduled_entry_at"), venue_now(runtime)),
-        "last": records.last,
+        "today": _is_today(plan.get("scheduled_entry_at"), venue_now(runtime)),
         "configuration": records.configuration,
     }
+
+
+def _planned(runtime: Runtime, records: Records) -> Mapping[str, Any]:
+    """The values of what comes next: all of them from the records, else those that the picture has."""
+    return {**part(runtime, "config"), **records.values}
 
 
 def _is_today(value: object, now: datetime | None) -> bool:
@@ -55,7 +59,7 @@ def legs(runtime: Runtime, records: Records) -> dict[str, Any]:
     positions = runtime.get("positions") or []
     settlement = part(runtime, "schedule").get("settlement_at")
     return {
-        "shown": in_session(runtime) and bool(positions),
+        "shown": holds(runtime),
         "legs": [_leg(position) for position in positions],
         "totals": part(runtime, "totals"),
         "net_entry": _sum(positions, "entry_price"),
@@ -72,6 +76,7 @@ def _leg(position: Mapping[str, Any]) -> dict[str, Any]:
     closed = position.get("status") != "open"
     sign = -1 if (position.get("side") or position.get("direction")) == "short" else 1
     return {
+        "tick_size": None,
         **position,
         "name": f"{str(position.get('leg') or '').capitalize()} {formats.number(position.get('strike'), 0)}",
         "closed": closed,
@@ -87,12 +92,16 @@ def _sum(positions: Sequence[Mapping[str, Any]], name: str) -> object:
 
 
 def _expiry(settlement: object, now: datetime | None) -> str:
-    day = formats.ist_day(settlement)
+    return f"expiry {_day_and_time(settlement, now)} IST" if formats.moment(settlement) else ""
+
+
+def _day_and_time(at: object, now: datetime | None) -> str:
+    """An instant in IST with its day in the shortest words: ``today 17:30``, ``tomorrow 16:55``, ``24 Nov 17:30``."""
+    day, today = formats.ist_day(at), formats.ist_day(now)
     if day is None:
         return ""
-    today = formats.ist_day(now)
     named = {today: "today", today + timedelta(days=1): "tomorrow"} if today else {}
-    return f"expiry {named.get(day, day.strftime('%d %b'))} {formats.ist(settlement, '%H:%M')} IST"
+    return f"{named.get(day, day.strftime('%d %b'))} {formats.ist(at, '%H:%M')}"
 
 
 def payoff(runtime: Runtime, records: Records) -> dict[str, Any]:
@@ -106,20 +115,33 @@ def payoff(runtime: Runtime, records: Records) -> dict[str, Any]:
         strikes=[position.get("strike") for position in runtime.get("positions") or []],
         breakevens=data.get("breakevens") or [],
     )
-    return {"shown": in_session(runtime) and bool(runtime.get("positions")), "chart": chart}
+    return {"shown": holds(runtime), "chart": chart}
 
 
 def schedule(runtime: Runtime, records: Records) -> dict[str, Any]:
-    """The session's day on one axis, with what comes next in words."""
+    """The session's day on one axis, with what comes next in words; ahead of the entry, with the exit as planned."""
     plan, now = part(runtime, "schedule"), venue_now(runtime)
+    if in_session(runtime) and not holds(runtime) and not plan.get("planned_exit_at"):
+        plan = {**plan, **_planned_exit(runtime, records)}
     drawn = timeline(plan, now) if in_session(runtime) else None
+    ahead = runtime.get("phase") == "waiting"
+    first = plan.get("scheduled_entry_at") if ahead else now
     return {
         "shown": drawn is not None,
         "timeline": drawn,
         "schedule": plan,
-        "waiting": runtime.get("phase") == "waiting",
+        "waiting": ahead,
+        "day": "Today" if _is_today(first, now) else formats.ist_day_words(first),
+        "guard": _day_and_time(plan.get("guard_at"), now).removeprefix("today "),
         "settlement": _expiry(plan.get("settlement_at"), now),
     }
+
+
+def _planned_exit(runtime: Runtime, records: Records) -> dict[str, Any]:
+    plan = part(runtime, "schedule")
+    entry_at = formats.moment(plan.get("entered_at")) or formats.moment(plan.get("scheduled_entry_at"))
+    found = expected_exit(_planned(runtime, records), entry_at)
+    return {"planned_exit_at": found.exit_at} if found else {}
 
 
 def rules(runtime: Runtime, records: Records) -> dict[str, Any]:
@@ -142,7 +164,8 @@ def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
         "label": rule.get("label") or rule.get("rule"),
         "width": f"{progress * 100:.1f}",
         "css": css,
-        "detail": rule.get("detail") or ("cannot be judged now" if verdict == "unknown" else ""),
+        "detail": formats.prose(rule.get("detail")) or ("cannot be judged now" if verdict == "unknown" else ""),
+        "distance": distance(rule),
         "verdict": verdict,
     }
 
@@ -155,12 +178,12 @@ def risk(runtime: Runtime, records: Records) -> dict[str, Any]:
     budget, lost = formats.decimal_of(data.get("loss_budget")), formats.decimal_of(data.get("loss_used"))
     spent = bool(budget) and lost is not None and budget is not None and lost >= budget
     return {
-        "shown": bool(data),
+        "shown": any(data.get(name) is not None for name in ("margin", "cash", "available")),
         "risk": data,
         "margin_pct": used,
         "verdict": ("down", "loss budget used up") if spent
         else ("warn", "margin is high") if used is not None and used >= MARGIN_HIGH_PERCENT
         else ("up", "healthy"),
         "underlying": part(runtime, "config").get("underlying") or "spot",
-        "open": in_session(runtime) and bool(runtime.get("positions")),
+        "open": holds(runtime),
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final
@@ -10,6 +11,9 @@ IST: Final = timezone(timedelta(hours=5, minutes=30), "IST")
 MINUS: Final = "−"
 NONE: Final = "–"
 GAP: Final = "\u00a0"
+HYPHEN_OF_A_NUMBER: Final = re.compile(r"(?<![\w−-])-(?=[$.]?\d)")
+SIGN_OF_ZERO: Final = re.compile(r"[+−](?=0(?:\.0+)?(?!\.?\d))")
+SPACE_BEFORE_PERCENT: Final = re.compile(r"(?<=\d) (?=%)")
 
 
 def decimal_of(value: object) -> Decimal | None:
@@ -93,6 +97,12 @@ def ist_day(value: object) -> date | None:
     return at.astimezone(IST).date() if at else None
 
 
+def ist_day_words(value: object) -> str:
+    """The IST calendar day in full: ``Friday, 4 September``."""
+    day = ist_day(value)
+    return f"{day:%A}, {day.day} {day:%B}" if day else NONE
+
+
 def duration(seconds: object) -> str:
     """A length of time in its two largest units: ``4 h 08 min``, ``12 min 05 s``, ``43 s``, ``2 d 03 h``."""
     exact = decimal_of(seconds)
@@ -126,3 +136,11 @@ def tone(value: object) -> str:
     if not exact:
         return ""
     return "up" if exact > 0 else "down"
+
+
+def prose(text: object) -> str:
+    """A sentence of the engine or the venue with our figures' typography: a real minus, no sign on a zero, and no line
+    break before a percent sign. Symbols, dates and ranges keep their hyphens.
+    """
+    said = HYPHEN_OF_A_NUMBER.sub(MINUS, "" if text is None else str(text))
+    return SPACE_BEFORE_PERCENT.sub(GAP, SIGN_OF_ZERO.sub("", said))

@@ -7,8 +7,8 @@ from typing import Any
 from trading.panels import formats
 from trading.panels.alerts import alerts as alert_list
 from trading.panels.figures import part, venue_now
-from trading.panels.records import Records, Runtime, in_session
-from trading.panels.words import MODES, PURPOSES, order_words, phase_words
+from trading.panels.records import Records, Runtime, holds, in_session
+from trading.panels.words import MODES, PURPOSES, TRADING_MODES, order_words, phase_words
 
 
 def bar(runtime: Runtime, records: Records) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def bar(runtime: Runtime, records: Records) -> dict[str, Any]:
     label, icon = phase_words(phase)
     venue, worker = part(runtime, "venue"), part(runtime, "worker")
     speed = venue.get("speed") or 1
-    simulated = venue.get("name") == "simulated"
+    simulated = venue.get("name") == "simulated" and bool(worker.get("alive"))
     mode = str(runtime.get("mode") or "")
     return {
         "phase": phase,
@@ -27,7 +27,7 @@ def bar(runtime: Runtime, records: Records) -> dict[str, Any]:
         "mode_label": MODES.get(mode, mode),
         "age": _data_age(runtime),
         "active": in_session(runtime),
-        "clock": venue_now(runtime) if worker.get("alive") or simulated else None,
+        "clock": venue_now(runtime) if worker.get("alive") else None,
         "clock_iso": str(venue.get("clock") or "") if worker.get("alive") else "",
         "speed": speed,
         "simulated": simulated,
@@ -56,8 +56,14 @@ def alerts(runtime: Runtime, records: Records) -> dict[str, Any]:
 
 def decisions(runtime: Runtime, records: Records) -> dict[str, Any]:
     """The newest decisions; of the last session when none is open."""
-    session_id = runtime.get("session_id") or (records.last.id if records.last else None)
-    return {"decisions": records.decisions, "session_id": session_id, "past": not in_session(runtime)}
+    session_id = runtime.get("session_id") or (records.last.item.id if records.last else None)
+    shown = in_session(runtime) or bool(records.decisions)
+    return {
+        "shown": shown,
+        "decisions": records.decisions,
+        "session_id": session_id,
+        "past": not in_session(runtime),
+    }
 
 
 def orders(runtime: Runtime, records: Records) -> dict[str, Any]:
@@ -88,7 +94,15 @@ def venue(runtime: Runtime, records: Records) -> dict[str, Any]:
         verdict = ("down", "disconnected")
     else:
         verdict = ("up", "standing by" if worker.get("standby") else "connected")
-    return {"venue": data, "worker": worker, "reconciled_ago": ago, "verdict": verdict}
+    mode = str(runtime.get("trading_mode") or "active")
+    return {
+        "venue": data,
+        "worker": worker,
+        "reconciled_ago": ago,
+        "verdict": verdict,
+        "trading_mode": mode,
+        "trading_mode_label": TRADING_MODES.get(mode, mode),
+    }
 
 
 def control_note(runtime: Runtime, records: Records) -> dict[str, Any]:
@@ -96,7 +110,8 @@ def control_note(runtime: Runtime, records: Records) -> dict[str, Any]:
     totals = part(runtime, "totals")
     return {
         "phase": str(runtime.get("phase") or "idle"),
-        "holds": in_session(runtime) and bool(runtime.get("positions")),
+        "alive": bool(part(runtime, "worker").get("alive")),
+        "holds": holds(runtime),
         "cost": totals.get("cost_to_close"),
         "fees": totals.get("fees_to_close"),
         "net": totals.get("net"),

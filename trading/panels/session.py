@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,22 +12,13 @@ from trading.configuration_spec import Field, Kind
 from trading.panels.charts import PnlChart, pnl_chart
 from trading.panels.formats import NONE, decimal_of, number
 from trading.panels.platform import order_row
-from trading.panels.words import reason_words
+from trading.panels.words import leg_name, reason_words
 from trading.selectors.session_views import Cash, cash_of
 from trading.selectors.sessions import SessionDetail
 
-SYMBOL: Final = re.compile(r"(?P<kind>[CP])-[A-Z0-9]+-(?P<strike>\d+(?:\.\d+)?)-\d{6}")
 CENTS: Final = 2
 EXACT: Final = 8
 HALF_A_CENT: Final = Decimal("0.005")
-
-
-def leg_name(symbol: str) -> str:
-    """``Call 80,800`` for ``C-BTC-80800-050926``; anything else as it is."""
-    found = SYMBOL.fullmatch(symbol)
-    if found is None:
-        return symbol
-    return f"{'Call' if found['kind'] == 'C' else 'Put'} {number(found['strike'], 0)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +97,7 @@ def session_page(detail: SessionDetail) -> dict[str, Any]:
         "pnl": item.pnl_summary,
         "spot": item.pnl_summary.get("spot") or {},
         "chart": session_chart(detail),
+        "held": bool(detail.legs),
         "exit_text": reason_words(item.exit_reason),
         "legs": [{"leg": leg, "name": leg_name(leg.symbol)} for leg in detail.legs],
         "orders": [order_row(order) for order in detail.orders],

@@ -14,6 +14,10 @@ SETTLEMENT_WINDOW: Final = timedelta(minutes=30)
 """The settlement price is the TWAP of the last half hour (``delta_exchange.md``)."""
 SAME_DAY: Final = timedelta(hours=10)
 """A settlement further from the planned exit than this is another day's, and off the axis."""
+AHEAD: Final = timedelta(hours=24)
+"""An entry further off than this leaves the present off the axis: the session's own hours would not be seen."""
+WINDOW_PERCENT: Final = 0.6
+"""The entry window is drawn at least this wide."""
 CHARACTER_PERCENT: Final = 1.9
 """Width of one character on a phone, in percent of the axis; labels that would touch there use a second row there."""
 
@@ -53,17 +57,18 @@ def timeline(schedule: Mapping[str, Any], now: datetime | None) -> Timeline | No
     if entry is None or leave is None or leave <= entry:
         return None
     settles = _settlement(schedule, leave)
+    until = None if schedule.get("entered_at") else moment(schedule.get("entry_until"))
     events = [(entry, "entry"), (leave, "exit")]
     if settles:
         events.append((settles - SETTLEMENT_WINDOW, "settlement"))
-    first = min(entry, now) if now and now > entry - SAME_DAY else entry
+    first = min(entry, now) if now and now > entry - AHEAD else entry
     final = max(settles or leave, now) if now and now < leave + SAME_DAY else settles or leave
     pad = (final - first) * 0.04
     scale = Scale((first - pad).timestamp(), (final + (timedelta(0) if settles else pad)).timestamp())
     visible = now if now and scale.low <= now.timestamp() <= scale.high else None
     return Timeline(
         marks=_marks(scale, events),
-        spans=_spans(scale, entry, leave, settles, visible),
+        spans=(*_window(scale, entry, until), *_spans(scale, entry, leave, settles, visible)),
         now=_mark(scale, visible, ist(visible)) if visible else None,
         summary=", ".join(f"{what} {ist(at, '%H:%M')}" for at, what in events) + f", now {ist(visible, '%H:%M')} IST",
     )
@@ -72,6 +77,14 @@ def timeline(schedule: Mapping[str, Any], now: datetime | None) -> Timeline | No
 def _settlement(schedule: Mapping[str, Any], leave: datetime) -> datetime | None:
     settles = moment(schedule.get("settlement_at"))
     return settles if settles and timedelta(0) <= settles - leave <= SAME_DAY else None
+
+
+def _window(scale: Scale, entry: datetime, until: datetime | None) -> tuple[Span, ...]:
+    """The entry window of a session that has not entered."""
+    if until is None or until <= entry:
+        return ()
+    span = _span(scale, entry, until, "r-window")
+    return (Span(span.x, f"{max(float(span.width), WINDOW_PERCENT):.1f}", span.css),)
 
 
 def _spans(

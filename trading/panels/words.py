@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
+
+from trading.panels.formats import number
+
+SYMBOL: Final = re.compile(r"(?P<kind>[CP])-[A-Z0-9]+-(?P<strike>\d+(?:\.\d+)?)-\d{6}")
 
 PHASES: Final[dict[str, tuple[str, str]]] = {
     "idle": ("Idle", "i-idle"),
@@ -76,3 +81,11 @@ def order_words(status: str, filled: int, quantity: int) -> tuple[str, str]:
     if status in {"closed", "cancelled"} and 0 < filled < quantity:
         return "Partly filled", "warn"
     return ORDER_STATUS.get(status, (status.capitalize(), ""))
+
+
+def leg_name(symbol: str) -> str:
+    """``Call 80,800`` for ``C-BTC-80800-050926``; anything else as it is."""
+    found = SYMBOL.fullmatch(symbol)
+    if found is None:
+        return symbol
+    return f"{'Call' if found['kind'] == 'C' else 'Put'} {number(found['strike'], 0)}"

@@ -63,6 +63,14 @@ def heartbeat_age(snapshot: RuntimeSnapshot | None) -> float | None:
     return max(0.0, (timezone.now() - snapshot.updated_at).total_seconds())
 
 
+def _speaks(snapshot: RuntimeSnapshot | None) -> bool:
+    """Whether the worker wrote its snapshot lately and has not ended since: one that ends gives its lease up."""
+    age = heartbeat_age(snapshot)
+    if snapshot is None or age is None or age >= HEARTBEAT_SECONDS:
+        return False
+    return not EngineLease.objects.filter(owner=snapshot.owner, expires_at=None).exists()
+
+
 def snapshot_row() -> RuntimeSnapshot | None:
     """The newest snapshot, or None before any worker ran."""
     return RuntimeSnapshot.objects.filter(name="engine").first()
@@ -77,7 +85,7 @@ def current_runtime() -> dict[str, Any]:
     """
     snapshot = snapshot_row()
     age = heartbeat_age(snapshot)
-    alive = age is not None and age < HEARTBEAT_SECONDS
+    alive = _speaks(snapshot)
     payload: dict[str, Any] = dict(snapshot.payload) if snapshot else {}
     session = running_session()
     picture = _picture(payload, session, alive=alive)
@@ -93,8 +101,7 @@ def current_runtime() -> dict[str, Any]:
 def heartbeat() -> dict[str, Any]:
     """A small answer for monitors: ``running`` with a session open, else ``idle``, or ``stopped`` without a worker."""
     snapshot = snapshot_row()
-    age = heartbeat_age(snapshot)
-    alive = age is not None and age < HEARTBEAT_SECONDS
+    alive = _speaks(snapshot)
     session = running_session()
     return {
         "status": "running" if session else "idle" if alive else "stopped",

@@ -188,11 +188,7 @@ def _settle_entry(turn: Turn, *, out_of_time: bool) -> None:
         _go_live(turn, matched)
     else:
         larger = call if call.held > put.held else put
-        if larger.tries >= state.params.order_attempts:
-            why = f"the surplus of the {larger.option_type.value} could not be bought back"
-            abandon_entry(turn, ExitReason.ENTRY_FAILED, why)
-        else:
-            _shrink(turn, larger, larger.held - matched)
+        _shrink(turn, larger, larger.held - matched)
 
 
 def _shrink(turn: Turn, leg: LegState, surplus: int) -> None:

@@ -51,7 +51,7 @@ def price(kind: OptionType, spot: float, strike: float, years: float, iv: float)
     deviation = _deviation(spot, strike, years, iv)
     if deviation is None:
         return intrinsic(kind, spot, strike)
-    d1 = math.log(spot / strike) / deviation + deviation / 2.0
+    d1 = _d1(spot, strike, deviation)
     return _value(kind, spot, strike, d1, d1 - deviation)
 
 
@@ -60,16 +60,21 @@ def greeks(kind: OptionType, spot: float, strike: float, years: float, iv: float
     deviation = _deviation(spot, strike, years, iv)
     if deviation is None:
         return Greeks(intrinsic(kind, spot, strike), _step_delta(kind, spot, strike), 0.0, 0.0, 0.0)
-    d1 = math.log(spot / strike) / deviation + deviation / 2.0
+    d1 = _d1(spot, strike, deviation)
     density = math.exp(-d1 * d1 / 2.0) / _ROOT_TWO_PI
     root_years = math.sqrt(years)
     return Greeks(
         price=_value(kind, spot, strike, d1, d1 - deviation),
         delta=_cdf(d1) if kind is OptionType.CALL else -_cdf(-d1),
-        gamma=density / (spot * deviation),
+        gamma=density / (spot * deviation) if spot * deviation > 0.0 else 0.0,
         theta=-spot * density * iv / (2.0 * root_years) / DAYS_PER_YEAR,
         vega=spot * density * root_years / 100.0,
     )
+
+
+def _d1(spot: float, strike: float, deviation: float) -> float:
+    # A difference of logarithms, because the quotient of very unlike prices can underflow to zero.
+    return (math.log(spot) - math.log(strike)) / deviation + deviation / 2.0
 
 
 def implied_vol(kind: OptionType, price: float, spot: float, strike: float, years: float) -> float | None:

@@ -14,9 +14,11 @@ register.filter("percent", formats.percent)
 register.filter("share", formats.share)
 register.filter("price", formats.price)
 register.filter("ist", formats.ist)
+register.filter("ist_day_words", formats.ist_day_words)
 register.filter("duration", formats.duration)
 register.filter("age", formats.age)
 register.filter("tone", formats.tone)
+register.filter("prose", formats.prose)
 register.filter("reason_words", words.reason_words)
 
 
@@ -72,3 +74,13 @@ def fee(value: object) -> str:
     """A fee as what it is: money that left, ``−$1.92``."""
     exact = formats.decimal_of(value)
     return formats.money(None if exact is None else -abs(exact))
+
+
+@register.filter
+def until(start: object, end: object) -> str:
+    """From when to when on the IST clock, with the day of the end where it is another one: ``10:44 – 12:58``."""
+    begun = formats.ist(start, "%H:%M")
+    if formats.moment(end) is None:
+        return begun
+    pattern = "%H:%M" if formats.ist_day(start) == formats.ist_day(end) else "%d %b, %H:%M"
+    return f"{begun} – {formats.ist(end, pattern)}"

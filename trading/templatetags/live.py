@@ -36,9 +36,9 @@ def _records(context: Context) -> Records:
 
 
 @register.simple_tag(takes_context=True)
-def panel(context: Context, name: str) -> SafeString:
+def panel(context: Context, name: str, oob: bool = False) -> SafeString:
     """A pushed panel of the page's runtime picture."""
-    return render_panel(name, _runtime(context), _records(context))
+    return render_panel(name, _runtime(context), _records(context), oob=oob)
 
 
 @register.simple_tag(takes_context=True)

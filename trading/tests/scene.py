@@ -15,6 +15,7 @@ from trading.engine.ports import SessionWrite
 from trading.engine.runtime import Engine, EngineSettings
 from trading.models import DecisionRecord, FillLedger, OrderLedger, StrategySession
 from trading.store import DjangoStore
+from trading.strategy.state import SessionState
 from trading.strategy.types import OrderIntent, OrderReport, Side
 from trading.tests.rig import Rig, ledger_cash
 from trading.venues.simulated.clock import from_micros
@@ -41,6 +42,8 @@ class WatchedVenue(SimulatedVenue):
         """Place, watched."""
         await self._scene.point(f"place {intent.client_order_id}")
         self._scene.sent.append(intent)
+        if intent.client_order_id not in self._scene.written:
+            self._scene.hasty.append(intent.client_order_id)
         report = await super().place(intent)
         self._scene.look()
         await self._scene.point(f"placed {intent.client_order_id}")
@@ -84,8 +87,11 @@ class Scene(Rig):
 
     def __init__(self, *, faults: str = "", **options: Any) -> None:
         self.point: Point = nowhere
+        self.release: Callable[[], Any] = lambda: None
+        self.held = 0
         self.sent: list[OrderIntent] = []
         self.written: set[str] = set()
+        self.hasty: list[str] = []
         self.peak: Counter[str] = Counter()
         super().__init__(**options)
         self.venue = WatchedVenue(self.exchange, self.faults, self)
@@ -103,6 +109,17 @@ class Scene(Rig):
             wall=lambda: next(self.ticks) * 0.01,
         )
 
+    @property
+    def state(self) -> SessionState:
+        """The strategy's state of the running session."""
+        assert self.engine.session is not None
+        return self.engine.session.state
+
+    @property
+    def struck(self) -> bool:
+        """Every fault that was to strike so many times has done so."""
+        return not any(self.faults._left)
+
     def look(self) -> None:
         """Take note of what is outstanding at the venue now."""
         outstanding = Counter({p.symbol: -p.size for p in self.exchange.positions()})
@@ -112,19 +129,39 @@ class Scene(Rig):
         for symbol, size in outstanding.items():
             self.peak[symbol] = max(self.peak[symbol], size)
 
+    def becalm(self, calm: bool = True) -> None:
+        """Nobody takes a resting order while it is calm; afterwards the market catches up on what it missed."""
+        if calm:
+            setattr(self.exchange, "_match_resting", lambda _until: None)  # noqa: B010
+        else:
+            self.exchange.__dict__.pop("_match_resting", None)
+
+    async def until_closed(self, seconds: float = 1.0) -> None:
+        """Step until no session is open; an hour of venue time is more than any end may take."""
+        await self.run(lambda: self.engine.session is None, seconds=seconds, limit=3600)
+
     async def step(self, seconds: float = 1.0) -> None:
         """Step, and look."""
         await super().step(seconds)
         self.look()
 
     async def turn(self, seconds: float = 0.0) -> None:
-        """Step without waiting for requests in flight."""
+        """Step without waiting for the requests that a test holds back."""
         self.clock.advance(seconds)
-        for _ in range(4):
+        await self.engine.step()
+        while (session := self.engine.session) is not None and (len(session._tasks) > self.held or session._inbox):
+            if len(session._tasks) > self.held:
+                await asyncio.wait(set(session._tasks), timeout=0.01, return_when=asyncio.FIRST_COMPLETED)
             await self.engine.step()
-            for _ in range(10):
-                await asyncio.sleep(0)
         self.look()
+
+    async def hold(self, until: asyncio.Event) -> None:
+        """Hold the request that is at this point back."""
+        self.held += 1
+        try:
+            await until.wait()
+        finally:
+            self.held -= 1
 
     async def kill(self) -> None:
         """The worker dies: its requests in flight and its connection end, nobody says goodbye."""
@@ -141,10 +178,10 @@ class Scene(Rig):
         self.engine = self.new_engine(owner)
         await self.step(0)
 
-    async def play(self, **changes: Any) -> StrategySession:
-        """A whole session from start now to its end."""
+    async def play(self, *, seconds: float = 1.0, **changes: Any) -> StrategySession:
+        """A whole session from start now to its end, in steps of so many seconds."""
         session = await self.start(**{"max_hold_minutes": 3, **changes})
-        await self.until_closed()
+        await self.until_closed(seconds)
         return session
 
 
@@ -165,6 +202,11 @@ def longest_naked(fills: Iterable[FillRecord]) -> float:
     return longest
 
 
+def session_of(client_order_id: str) -> str:
+    """The part of a client order id that names its session."""
+    return client_order_id.rsplit("-", 2)[0]
+
+
 async def assert_settled(scene: Scene, session: StrategySession, *, naked_seconds: float = 30) -> None:
     """The end state of every fault: venue and ledger agree on orders, fills, prices, positions and cash; nothing is
     open unless handed over; never more than asked was outstanding; no leg was alone for longer than its budget
@@ -178,7 +220,7 @@ async def assert_settled(scene: Scene, session: StrategySession, *, naked_second
     await _assert_fills_agree(scene, session, prefix)
     asked = session.config_snapshot["quantity"]
     assert all(size <= asked for size in scene.peak.values()), scene.peak
-    assert {intent.client_order_id for intent in scene.sent} <= scene.written
+    assert scene.hasty == [], "an order left before its intent was on disk"
     if session.exit_reason != "handed_over":
         assert longest_naked(scene.exchange.fills()) <= naked_seconds
 
@@ -193,7 +235,7 @@ async def _assert_positions_agree(scene: Scene, session: StrategySession) -> Non
 
 
 async def _assert_orders_agree(scene: Scene, session: StrategySession, prefix: str) -> None:
-    venue = [o for o in scene.exchange.orders() if o.client_order_id.startswith(prefix)]
+    venue = [o for o in scene.exchange.orders() if session_of(o.client_order_id) == prefix]
     assert len({o.client_order_id for o in venue}) == len(venue), "a client order id was used twice"
     rows = {o.client_order_id: o async for o in OrderLedger.objects.filter(session=session)}
     known = {o.client_order_id: (o.filled, o.state.value) for o in venue}
@@ -206,7 +248,7 @@ async def _assert_fills_agree(scene: Scene, session: StrategySession, prefix: st
     venue = {
         f.id: (f.client_order_id, f.price, f.size, f.commission)
         for f in scene.exchange.fills()
-        if f.client_order_id.startswith(prefix)
+        if session_of(f.client_order_id) == prefix
     }
     ours = {
         f.fill_id: (f.order.client_order_id, f.price, f.quantity, f.commission)
@@ -219,7 +261,7 @@ async def _assert_fills_agree(scene: Scene, session: StrategySession, prefix: st
             size = sum(f.quantity for f in rows)
             vwap = sum((f.price * f.quantity for f in rows), Decimal(0)) / size if size else None
             assert price == (None if vwap is None else vwap.quantize(Decimal("1e-8")))
-    if len({f.client_order_id[:16] for f in scene.exchange.fills()}) <= 1:
+    if all(session_of(f.client_order_id) == prefix for f in scene.exchange.fills()):
         assert await ledger_cash(session) == scene.exchange.balance().cash - scene.opening_cash
 
 

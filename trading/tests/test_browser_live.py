@@ -12,10 +12,11 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from trading.tests.page_server import OPERATOR, PASSWORD, VIEWER
 
@@ -33,6 +34,23 @@ class Site:
     def play(self, name: str) -> None:
         """Let the engine show another scene; ``silent`` stops it."""
         self.scene.write_text(name)
+
+
+@pytest.fixture(scope="module")
+def browser(browser_type_launch_args: dict[str, Any]) -> Iterator[Browser]:
+    """Chromium for this module only: the plugin's own keeps an event loop running, in which no async test can run."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(**browser_type_launch_args)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page without history."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +121,7 @@ def test_it_shows_a_session_as_it_is_pushed_without_a_complaint(page: Page, site
     sign_in(page, site)
     expect(page.get_by_role("button", name="Start now")).to_be_visible()
     site.play("live")
-    expect(page.locator("#panel-hero .big")).to_have_text("+$14.62")
+    expect(page.locator("#panel-hero .big").first).to_have_text("+$14.62")
     expect(page.locator("#panel-legs")).to_contain_text("Call 80,800")
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
     expect(page.locator("#disconnected-banner")).to_be_hidden()
@@ -142,6 +160,23 @@ def test_a_press_keeps_its_focus_while_figures_are_pushed(page: Page, site: Site
     expect(stop).to_be_focused()
 
 
+def wait_for_pushes(page: Page) -> None:
+    """Until the venue's clock has moved by three seconds, and with it at least one whole picture has come."""
+    clock = page.locator("#panel-bar [data-zone=IST]")
+    for _ in range(3):
+        expect(clock).not_to_have_text(clock.text_content() or "")
+
+
+def test_an_alert_that_still_holds_is_not_announced_again(page: Page, site: Site) -> None:
+    site.play("live")
+    sign_in(page, site)
+    expect(page.locator("#panel-hero .big").first).to_have_text("+$14.62")
+    wait_for_pushes(page)
+    page.evaluate("document.querySelector('#panel-alerts').dataset.kept = 'yes'")
+    wait_for_pushes(page)
+    expect(page.locator("#panel-alerts")).to_have_attribute("data-kept", "yes")
+
+
 def test_stop_is_asked_about_and_cancelled_by_default(page: Page, site: Site) -> None:
     site.play("live")
     sign_in(page, site)
@@ -154,12 +189,13 @@ def test_stop_is_asked_about_and_cancelled_by_default(page: Page, site: Site) ->
     expect(page.locator(".toasts .notice")).to_have_count(0)
 
 
-def test_stop_answers_with_a_toast(page: Page, site: Site) -> None:
+def test_stop_answers_with_a_toast(page: Page, site: Site, complaints: list[str]) -> None:
     site.play("live")
     sign_in(page, site)
     page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Stop").click()
     expect(page.locator(".toasts")).to_contain_text("Stop signal dispatched")
+    assert complaints == []
 
 
 def test_the_theme_is_remembered_and_set_before_the_page_is_drawn(page: Page, site: Site) -> None:
@@ -184,6 +220,65 @@ def test_nothing_sticks_out_and_panic_is_in_sight(page: Page, site: Site, width:
         expect(page.locator(".panic")).to_be_in_viewport(ratio=1)
 
 
+@pytest.mark.parametrize("scene", ["idle", "waiting", "live"])
+@pytest.mark.parametrize("width", [360, 390, 1280])
+def test_no_table_needs_a_sideways_scroll(page: Page, site: Site, width: int, scene: str) -> None:
+    site.play(scene)
+    page.set_viewport_size({"width": width, "height": 800})
+    sign_in(page, site)
+    for path in ("/", "/history/", "/history/2/", "/configuration/", "/configuration/1/"):
+        page.goto(f"{site.url}{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(SCROLLED) == []
+
+
+SCROLLED = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_meters_of_all_rules_start_and_end_together(page: Page, site: Site, width: int) -> None:
+    site.play("live")
+    page.set_viewport_size({"width": width, "height": 800})
+    sign_in(page, site)
+    expect(page.locator("#panel-rules .track")).to_have_count(4)
+    ends = page.locator("#panel-rules .track").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect()).map(r => `${r.left.toFixed(1)}–${r.right.toFixed(1)}`)"
+    )
+    assert len(set(ends)) == 1
+
+
+def test_no_row_of_the_live_page_has_a_hole_at_its_right(page: Page, site: Site) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    sign_in(page, site)
+    for scene, icon in (("idle", "Idle"), ("waiting", "Waiting"), ("live", "Live")):
+        site.play(scene)
+        expect(page.locator("#panel-bar")).to_contain_text(icon)
+        page.reload()
+        assert page.evaluate(ROW_ENDS) == [1256]
+
+
+ROW_ENDS = """() => {
+  const ends = new Map();
+  for (const panel of document.querySelectorAll("main .panel:not([hidden])")) {
+    const box = panel.getBoundingClientRect();
+    const top = Math.round(box.top);
+    ends.set(top, Math.max(ends.get(top) || 0, Math.round(box.right)));
+  }
+  return [...new Set(ends.values())];
+}"""
+
+
+def test_the_filters_are_folded_on_a_phone_and_in_sight_elsewhere(page: Page, site: Site) -> None:
+    site.play("idle")
+    sign_in(page, site)
+    page.goto(f"{site.url}/history/")
+    expect(page.get_by_label("Search")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(page.get_by_label("Search")).to_be_hidden()
+    page.get_by_text("Filter the sessions").click()
+    expect(page.get_by_label("Search")).to_be_visible()
+
+
 def test_history_filters_as_one_types(page: Page, site: Site) -> None:
     site.play("idle")
     sign_in(page, site)
@@ -199,17 +294,18 @@ def test_history_filters_as_one_types(page: Page, site: Site) -> None:
 def test_a_viewer_has_no_panic_button(page: Page, site: Site) -> None:
     site.play("live")
     sign_in(page, site, VIEWER)
-    expect(page.locator("#panel-hero .big")).to_have_text("+$14.62")
+    expect(page.locator("#panel-hero .big").first).to_have_text("+$14.62")
     expect(page.locator(".panic")).to_have_count(0)
 
 
-def test_the_page_works_without_javascript(site: Site, new_context: type[BrowserContext]) -> None:
+def test_the_page_works_without_javascript(site: Site, browser: Browser) -> None:
     site.play("live")
-    context: BrowserContext = new_context(java_script_enabled=False)  # type: ignore[assignment]
+    context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     sign_in(page, site)
-    expect(page.locator("#panel-hero .big")).to_have_text("+$14.62")
+    expect(page.locator("#panel-hero .big").first).to_have_text("+$14.62")
     page.get_by_role("button", name="Stop new entries").click()
     expect(page.locator("main .notice").first).to_contain_text("New entries are stopped")
     page.get_by_role("button", name="Resume entries").click()
     expect(page.locator("main .notice").first).to_contain_text("Entries are allowed again")
+    context.close()

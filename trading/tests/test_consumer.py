@@ -17,6 +17,7 @@ from accounts.models import User
 from trading import frames as frames_module
 from trading.consumers import FORBIDDEN
 from trading.frames import Frames
+from trading.models import StrategySession
 from trading.panels import PANELS
 from trading.publish import announce
 from trading.routing import websocket_urlpatterns
@@ -46,7 +47,13 @@ def socket(who: Any, path: str = "/ws/live/") -> WebsocketCommunicator:
 
 async def viewer() -> User:
     """A user who may look."""
-    return await database_sync_to_async(user)("viewer")
+    made: User = await database_sync_to_async(user)("viewer")
+    return made
+
+
+def running_session() -> StrategySession:
+    """An open session of a demo configuration."""
+    return session(configuration("Demo"))
 
 
 async def opened(who: Any, path: str = "/ws/live/") -> tuple[WebsocketCommunicator, str]:
@@ -106,6 +113,17 @@ async def test_only_what_changed_is_sent_again_and_the_bar_as_a_sign_of_life() -
     await communicator.disconnect()
 
 
+async def test_now_and_then_the_whole_picture_is_sent_so_that_a_page_cannot_stay_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    communicator, _ = await opened(await viewer())
+    monkeypatch.setattr("trading.consumers.WHOLE_SECONDS", 0.0)
+    for sequence in (1, 2):
+        await announce(sequence, snapshots.live())
+        assert (await communicator.receive_from()).count("hx-swap-oob") == len(PANELS)
+    await communicator.disconnect()
+
+
 async def test_an_update_is_rendered_once_however_many_pages_watch(fresh_process: Frames) -> None:
     who = await viewer()
     sockets = [(await opened(who))[0] for _ in range(3)]
@@ -133,9 +151,9 @@ async def test_a_burst_of_updates_is_thinned_to_four_a_second_and_ends_with_the_
 
 
 async def test_decisions_are_read_again_only_when_their_version_changes(
-    django_assert_num_queries: Any, fresh_process: Frames
+    fresh_process: Frames,
 ) -> None:
-    running = await database_sync_to_async(lambda: session(configuration("Demo")))()
+    running = await database_sync_to_async(running_session)()
     picture = snapshots.live(session_id=running.pk)
     assert "Trailing level" not in (await fresh_process.of(1, picture))["decisions"]
     await database_sync_to_async(decisions_of)(running)

@@ -55,6 +55,7 @@ async def test_it_completes_the_strangle_despite(scene: Scene, faults: str) -> N
     scene.faults.inject(faults)
     session = await scene.play()
     await assert_settled(scene, session)
+    assert scene.struck
     assert session.exit_reason == "time_exit"
     assert [leg.quantity async for leg in session.positions.all()] == [10, 10]
 
@@ -79,14 +80,13 @@ async def test_it_unwinds_the_lone_leg_when(scene: Scene, faults: str, sold: int
 
 
 async def test_it_shrinks_to_the_matched_size_when_one_leg_stays_partial(scene: Scene) -> None:
+    scene.becalm()
     scene.faults.inject(
-        f"partial:leg=put,purpose=entry,fraction=0.4,count=1;reject:leg=put,purpose=entry,nth=2,{BUSY};"
-        f"reject:leg=put,purpose=entry,nth=2,{BUSY};reject:leg=put,purpose=entry,nth=2,{BUSY}"
+        f"partial:leg=put,purpose=entry,fraction=0.4,count=1;reject:leg=put,purpose=entry,after=0.5,{BUSY}"
     )
     session = await scene.start(max_hold_minutes=3, order_timeout_seconds=1)
     await scene.until_live()
-    legs = scene.engine.session.state.legs  # type: ignore[union-attr]
-    assert legs[0].held == legs[1].held == legs[0].target
+    assert [leg.held for leg in scene.state.legs] == [4, 4]
     await scene.until_closed()
     await assert_settled(scene, session)
 
@@ -94,14 +94,19 @@ async def test_it_shrinks_to_the_matched_size_when_one_leg_stays_partial(scene: 
 async def test_it_never_sells_more_when_a_cancel_and_a_fill_cross(scene: Scene) -> None:
     """The put rests; it fills at the venue just before the cancel arrives."""
     scene.faults.inject("partial:leg=put,purpose=entry,fraction=0,count=1;lost_fill:leg=put")
+    crossed: list[str] = []
 
     async def fill_first(what: str) -> None:
         if what.startswith("cancel"):
-            scene.clock.advance(10)
+            crossed.append(what)
+            scene.becalm(False)
 
+    scene.becalm()
     scene.point = fill_first
     session = await scene.play(order_timeout_seconds=1)
     await assert_settled(scene, session)
+    assert crossed
+    assert len([intent for intent in scene.sent if intent.leg == "put" and intent.purpose == "entry"]) == 1
 
 
 async def test_it_waits_for_the_venue_to_come_back_while_entering(scene: Scene) -> None:
@@ -117,10 +122,20 @@ async def test_it_waits_for_the_venue_to_come_back_while_entering(scene: Scene) 
 
 
 async def test_it_gives_the_entry_up_when_the_surplus_of_one_leg_cannot_be_bought_back(scene: Scene) -> None:
+    scene.becalm()
     scene.faults.inject(
-        "partial:leg=put,purpose=entry,fraction=0.5,count=1;reject:leg=put,purpose=entry,nth=2;"
-        "reject_reduce_only:leg=call,purpose=unwind"
+        "partial:leg=put,purpose=entry,fraction=0.5,count=1;reject:leg=put,purpose=entry,after=0.5;"
+        f"reject:leg=call,purpose=unwind,{BUSY}"
     )
     session = await scene.play(order_timeout_seconds=1)
     await assert_settled(scene, session)
-    assert session.exit_reason in {"entry_failed", "time_exit"}
+    assert await said(session, "leg_shrunk")
+    assert session.exit_reason == "entry_failed"
+
+
+async def test_it_does_not_wait_longer_than_the_budget_for_a_leg_that_nobody_takes(scene: Scene) -> None:
+    scene.becalm()
+    scene.faults.inject("partial:leg=put,purpose=entry,fraction=0,count=1")
+    session = await scene.play(order_timeout_seconds=60, naked_leg_seconds=20)
+    await assert_settled(scene, session, naked_seconds=20)
+    assert session.exit_reason == "entry_failed"

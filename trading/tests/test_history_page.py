@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from trading.models import PositionLedger, StrategySession
+from trading.models import PnlPoint, PositionLedger, StrategySession
 from trading.panels.session import reconciliation
 from trading.selectors.sessions import session_detail
 from trading.tests.factories_control import configuration, session, user
@@ -161,8 +162,31 @@ def test_a_session_that_was_handed_over_is_not_compared(client: Client) -> None:
 def test_a_session_that_sold_nothing_has_a_page_too(client: Client) -> None:
     opened = session(configuration("Demo"))
     shown = client.get(reverse("session-detail", args=[opened.pk])).content.decode()
+    assert "Nothing was sold, so there is no P&amp;L to chart." in shown
     for text in ("Nothing was traded.", "No order was sent.", "No leg was sold.", "Still open"):
         assert text in shown
+
+
+def test_a_session_too_short_to_chart_is_not_said_to_have_held_nothing(client: Client) -> None:
+    (made,) = many(1)
+    PnlPoint.objects.filter(session=made).exclude(pk=made.pnl_points.first().pk).delete()
+    shown = client.get(reverse("session-detail", args=[made.pk])).content.decode()
+    assert "Too short to chart" in shown
+    assert "Nothing was sold" not in shown
+
+
+def test_a_session_that_ended_on_another_day_says_which(client: Client) -> None:
+    (made,) = many(1)
+    StrategySession.objects.update(deactivated_at=made.activated_at + timedelta(days=1))
+    assert "09:30 – 24 Nov, 09:30" in table(client)
+
+
+def test_the_filters_are_open_while_they_filter(client: Client) -> None:
+    many(1)
+    fold = '<details class="fold" open>'
+    assert fold not in client.get(reverse("history"), {"page_size": "10"}).content.decode()
+    assert fold in client.get(reverse("history"), {"status": "running"}).content.decode()
+    assert fold in client.get(reverse("history"), {"start": "yesterday"}).content.decode()
 
 
 def test_the_detail_costs_a_fixed_number_of_queries(client: Client, django_assert_max_num_queries: Any) -> None:

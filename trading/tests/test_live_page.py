@@ -12,10 +12,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from trading.models import EngineCommand, RuntimeSnapshot, StrategySession, TradingMode
+from trading.models import EngineCommand, PnlPoint, RuntimeSnapshot, StrategySession, TradingMode
 from trading.panels import PANELS
 from trading.tests import snapshots
-from trading.tests.factories_control import alive_engine, configuration, session, user
+from trading.tests.factories_control import alive_engine, close, configuration, session, user
 from trading.tests.session_rows import decisions_of, finished_session
 
 pytestmark = pytest.mark.django_db
@@ -83,8 +83,53 @@ def test_the_idle_page_offers_start_now_first_and_tells_the_last_result() -> Non
     alive_engine()
     shown = page()
     assert shown.index("Start now") < shown.index("Start at 09:30 IST")
-    for text in ("Ready to start", "+$16.59", "Trailing stop", "sells 100 contracts"):
+    for text in ("Ready to start", "+$16.59", "Trailing stop", "100 × BTC call, put", "Longest hold", "2 h"):
         assert text in shown
+
+
+def test_the_idle_page_tells_the_story_of_the_last_session() -> None:
+    made = finished_session(configuration("Daily BTC 0.10–0.15"))
+    alive_engine()
+    shown = page()
+    story = shown[shown.index('id="panel-last"') : shown.index('id="panel-legs"')]
+    for text in ("+$16.59", "+35.7 % of credit", "23 Nov 2026, 09:30 – 11:44 IST", "Call 80,800", "241.6", "148.2"):
+        assert text in story
+    assert '<svg class="plot"' in story
+    assert "stop −60 %" in story
+    assert reverse("session-detail", args=[made.pk]) in story
+
+
+def test_a_last_session_that_sold_nothing_says_so() -> None:
+    close(session(configuration("Demo")), "no_entry")
+    alive_engine()
+    shown = page()
+    assert "Nothing was sold" in shown
+    assert "No entry was made" in shown
+    assert '<svg class="plot"' not in shown
+
+
+def test_a_last_session_of_one_mark_is_too_short_to_chart() -> None:
+    made = finished_session(configuration("Demo"))
+    PnlPoint.objects.filter(session=made).delete()
+    alive_engine()
+    assert "Too short to chart" in page()
+
+
+def test_a_waiting_page_has_its_schedule_its_plan_and_the_last_session() -> None:
+    demo = configuration("Demo")
+    finished_session(demo)
+    opened = session(demo)
+    schedule = {**snapshots.WAITING["schedule"], "planned_exit_at": None}
+    alive_engine(phase="waiting", session_id=opened.pk, schedule=schedule, venue=snapshots.VENUE)
+    shown = page()
+    for text in ("09:30 entry", "11:30 exit", "15:20 IST", "Nothing is decided yet.", "Last session", "+$16.59"):
+        assert text in shown
+
+
+def test_the_last_session_steps_back_once_something_is_sold() -> None:
+    finished_session(configuration("Old", active=False))
+    running()
+    assert "+$16.59" not in page()
 
 
 def test_the_idle_page_without_a_configuration_leads_to_one() -> None:
@@ -136,6 +181,16 @@ def test_the_page_costs_a_fixed_number_of_queries(django_assert_max_num_queries:
         decisions_of(opened)
     client = signed_in("operator")
     with django_assert_max_num_queries(14):
+        client.get(reverse("live"))
+
+
+def test_the_idle_page_costs_a_fixed_number_of_queries(django_assert_max_num_queries: Any) -> None:
+    demo = configuration("Demo")
+    for number in range(4):
+        finished_session(demo, f"delta-strangle-{number}")
+    alive_engine()
+    client = signed_in("operator")
+    with django_assert_max_num_queries(16):
         client.get(reverse("live"))
 
 
@@ -195,6 +250,7 @@ def test_panic_halts_the_platform_and_commands_a_close() -> None:
     assert TradingMode.objects.get().mode == "halted"
     assert EngineCommand.objects.get().action == "panic"
     assert "Type RESUME" in response.content.decode()
+    assert "Trading is halted (Panic, by operator@example.com)" in response.content.decode()
 
 
 def test_a_halted_platform_resumes_by_the_typed_word_only() -> None:
@@ -286,9 +342,9 @@ def contrast(one: str, other: str) -> float:
 
 PAIRS = [
     *[(text, back) for text in ("ink", "dim", "faint", "accent", "up", "down", "warn") for back in ("panel", "bg")],
-    *[("ink", back) for back in ("chip", "accent-bg", "up-bg", "warn-bg", "down-bg")],
-    *[(text, f"{text}-bg") for text in ("accent", "up", "down", "warn")],
-    *[("dim", "down-bg"), ("faint", "down-bg"), ("accent", "chip")],
+    *[(text, back) for text in ("ink", "accent") for back in ("chip", "accent-bg", "up-bg", "warn-bg", "down-bg")],
+    *[(text, f"{text}-bg") for text in ("up", "down", "warn")],
+    *[("dim", "down-bg"), ("faint", "down-bg"), ("warn", "down-bg"), ("up", "chip"), ("warn", "chip")],
     *[("on-accent", "accent"), ("on-down", "down")],
 ]
 

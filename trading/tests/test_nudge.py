@@ -46,7 +46,8 @@ def test_it_only_warns_when_the_layer_is_down(settings: Settings, caplog: pytest
     layer_of(settings, "trading.tests.test_nudge.BrokenLayer")
     with caplog.at_level(logging.WARNING, logger="trading.nudge"):
         nudge()
-    assert [record.message for record in caplog.records] == ["engine_nudge_failed"]
+    said = "The engine could not be nudged (connection refused); it looks by itself"
+    assert [record.message for record in caplog.records] == [said]
 
 
 def test_it_is_silent_without_a_layer(settings: Settings) -> None:

@@ -14,10 +14,10 @@ from trading.panels import PANELS, figures, formats, platform, render_panel
 from trading.panels.alerts import alerts
 from trading.panels.charts import payoff_chart, pnl_chart
 from trading.panels.control import Button, control
+from trading.panels.plan_words import expected_exit, plan_facts
 from trading.panels.records import Records
-from trading.panels.session import leg_name
 from trading.panels.timeline import timeline
-from trading.panels.words import EXIT_REASONS, phase_words, reason_words
+from trading.panels.words import EXIT_REASONS, leg_name, phase_words, reason_words
 from trading.strategy.types import ExitReason, Phase
 from trading.tests import snapshots
 
@@ -113,6 +113,184 @@ def test_the_hero_of_a_waiting_session_counts_down_to_the_entry() -> None:
     assert "at 09:30 IST" in shown
 
 
+def test_the_hero_of_a_waiting_session_says_when_it_will_leave() -> None:
+    shown = html("hero", snapshots.waiting())
+    for text in ("Planned exit", "15:20 IST", "100 × BTC call, put", "+80 % of credit", "−40 % of credit"):
+        assert text in shown
+    assert "– IST" not in shown
+
+
+VALUES: dict[str, Any] = {
+    "underlying": "BTC",
+    "quantity": 100,
+    "contract_size": "0.001",
+    "trade_time_ist": "09:30",
+    "entry_window_seconds": 300,
+    "exit_time_ist": "15:20",
+    "max_hold_minutes": 120,
+    "strike_selection_mode": "delta",
+    "delta_range_low": "0.1000",
+    "delta_range_high": "0.15",
+    "expiry_rule": "dte",
+    "days_to_expiry": 1,
+    "max_loss_pct": "60.0000",
+    "max_profit_pct": "25",
+    "trailing_sl_enabled": True,
+    "trailing_rules": {"0.10": 0.0, "0.15": 0.08},
+    "leg_stop_multiple": "2.500",
+    "settlement_guard_minutes": 35,
+}
+"""A revision's values."""
+
+
+def facts(**changes: Any) -> dict[str, str]:
+    """The plan of ``VALUES`` with ``changes``, with plain spaces."""
+    return {label: text.replace("\u00a0", " ") for label, text in plan_facts({**VALUES, **changes})}
+
+
+def test_a_plan_says_what_is_sold_when_and_what_ends_it() -> None:
+    assert facts() == {
+        "Sells": "100 × BTC call, put",
+        "Strikes": "|Δ| 0.10–0.15",
+        "Expiry": "1 day out",
+        "Entry": "09:30–09:35 IST",
+        "Planned exit": "15:20 IST",
+        "Longest hold": "2 h",
+        "Target": "+25 % of credit",
+        "Stop": "−60 % of credit",
+        "Trailing stop": "+10 % locks 0 %, +15 % locks 8 %",
+        "Leg stop": "2.5× its entry price",
+        "Flat by": "16:55 on expiry day",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "label", "text"),
+    [
+        ({"max_hold_minutes": 90}, "Longest hold", "1 h 30 min"),
+        ({"max_hold_minutes": 45}, "Longest hold", "45 min"),
+        ({"days_to_expiry": 0}, "Expiry", "same day"),
+        ({"days_to_expiry": 3}, "Expiry", "3 days out"),
+        ({"expiry_rule": "fixed", "expiry_date": "24-11-2026"}, "Expiry", "24 Nov 2026"),
+        (
+            {"strike_selection_mode": "expected_move", "expected_move_multiple": "1.200"},
+            "Strikes",
+            "1.2 × expected move",
+        ),
+        (
+            {
+                "strike_selection_mode": "price",
+                "call_option_price_min": "60.00000000",
+                "call_option_price_max": "80",
+                "put_option_price_min": "40.5",
+                "put_option_price_max": "90",
+            },
+            "Strikes",
+            "call $60–$80, put $40.5–$90",
+        ),
+        ({"trailing_sl_enabled": False}, "Trailing stop", "off"),
+        ({"trailing_rules": {}}, "Trailing stop", "no level"),
+        ({"underlying_stop_pct": "3.0000"}, "Underlying stop", "±3 %"),
+        ({"delta_stop": "0.3"}, "Delta stop", "±0.3 net"),
+        ({"daily_loss_limit": "100.00000000"}, "Loss limit, a day", "$100"),
+    ],
+)
+def test_a_plan_puts_each_setting_in_words(changes: dict[str, Any], label: str, text: str) -> None:
+    assert facts(**changes)[label] == text
+
+
+def test_what_a_plan_does_not_know_is_left_out() -> None:
+    assert plan_facts({}) == []
+    assert "Longest hold" not in facts(max_hold_minutes=None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "leaves"),
+    [
+        ({}, "2026-09-04T06:00:00+00:00"),
+        ({"max_hold_minutes": None}, "2026-09-04T09:50:00+00:00"),
+        ({"max_hold_minutes": None, "exit_time_ist": "17:20", "days_to_expiry": 0}, "2026-09-04T11:25:00+00:00"),
+    ],
+)
+def test_the_expected_exit_is_the_first_of_exit_time_longest_hold_and_guard(
+    changes: dict[str, Any], leaves: str
+) -> None:
+    found = expected_exit({**VALUES, **changes}, datetime(2026, 9, 4, 4, tzinfo=UTC))
+    assert found is not None
+    assert found.exit_at.isoformat() == leaves
+
+
+def test_nothing_is_expected_of_values_that_are_not_there() -> None:
+    assert expected_exit({}, datetime(2026, 9, 4, 4, tzinfo=UTC)) is None
+    assert expected_exit(VALUES, None) is None
+
+
+def unplanned(**venue: Any) -> dict[str, Any]:
+    """A waiting picture as the engine gives it: nothing is known of the exit yet."""
+    plan = dict.fromkeys(("planned_exit_at", "guard_at", "settlement_at", "time_to_exit_seconds"))
+    schedule = {**snapshots.WAITING["schedule"], **plan}
+    return snapshots.waiting(schedule=schedule, venue={**snapshots.VENUE, **venue})
+
+
+def test_the_schedule_of_a_waiting_session_runs_from_now_over_the_window_to_the_exit() -> None:
+    built = figures.schedule(unplanned(clock="2026-09-03T12:09:16Z"), NONE)
+    assert built["day"] == "Friday, 4 September"
+    drawn = built["timeline"]
+    assert [mark.text for mark in drawn.marks] == ["09:30 entry", "15:20 exit"]
+    assert [span.css for span in drawn.spans] == ["r-window", "r-wait"]
+    assert float(drawn.now.x) < float(drawn.marks[0].x) < float(drawn.marks[1].x)
+
+
+def test_the_present_is_off_the_axis_of_an_entry_days_away() -> None:
+    drawn = figures.schedule(unplanned(clock="2026-09-01T12:00:00Z"), NONE)["timeline"]
+    assert drawn.now is None
+    assert [mark.text for mark in drawn.marks] == ["09:30 entry", "15:20 exit"]
+
+
+def test_a_guard_of_another_day_is_named_with_its_day() -> None:
+    plan = {**snapshots.LIVE["schedule"], "guard_at": "2026-09-05T11:25:00Z", "settlement_at": "2026-09-05T12:00:00Z"}
+    assert "flat by tomorrow 16:55 at the latest" in html("schedule", snapshots.live(schedule=plan))
+    assert "flat by 16:55 at the latest" in html("schedule", snapshots.live())
+
+
+def test_a_waiting_session_has_a_feed_that_says_why_it_is_empty() -> None:
+    shown = html("decisions", snapshots.waiting())
+    assert "Nothing is decided yet." in shown
+    assert " hidden" not in shown
+    assert " hidden" in html("decisions", snapshots.idle())
+
+
+def test_a_dead_engine_is_told_before_what_stop_would_cost() -> None:
+    shown = html("control_note", snapshots.live(worker={"alive": False}))
+    assert "what you press waits" in shown
+    assert "manage.py panic" in shown
+    assert "$30.01" not in shown
+
+
+def test_sentences_of_the_engine_have_real_minuses_everywhere() -> None:
+    said = "4 orders at -12.5 for P-BTC-78000-050926"
+    rule = {"rule": "delta_stop", "label": "Delta", "verdict": "unknown", "detail": said}
+    for shown in (
+        html("alerts", snapshots.live(phase="attention", attention=said)),
+        html("rules", snapshots.live(rules=[rule])),
+        html("hero", snapshots.waiting(schedule={}, entry={"summary": said})),
+    ):
+        assert "4 orders at −12.5 for P-BTC-78000-050926" in shown
+
+
+def test_risk_is_left_out_while_nothing_is_known_of_the_account() -> None:
+    assert not figures.risk(snapshots.idle(risk={"margin": None, "cash": None, "available": None}), NONE)["shown"]
+    assert "$82.10 · 8 %" in html("risk", snapshots.live())
+
+
+def test_the_reason_of_the_end_is_written_where_the_line_is_not() -> None:
+    rising = pnl_chart([[0, 0, None], [60, 80, None]], stop=40, target=80)
+    falling = pnl_chart([[0, 0, None], [60, -40, None]], stop=40, target=80)
+    assert rising is not None
+    assert falling is not None
+    assert (rising.exit_y, falling.exit_y) == ("97%", "12")
+
+
 def test_legs_show_short_sizes_and_add_up() -> None:
     shown = html("legs", snapshots.live())
     for text in ("Call 80,800", "−100", "148.0 / 152.5", "+16.54", "465.5", "300.1", "expiry today 17:30 IST"):
@@ -151,7 +329,8 @@ def test_the_pnl_chart_keeps_stop_and_target_on_the_axis() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.floats(-1e6, 1e6), st.none() | st.floats(-100, 100)), max_size=40))
 def test_any_history_draws_inside_its_box(points: list[tuple[int, float, float | None]]) -> None:
-    chart = pnl_chart(sorted(points, key=lambda point: point[0]), stop=40, target=80)
+    ordered: list[tuple[int, float, float | None]] = sorted(points, key=lambda point: point[0])
+    chart = pnl_chart(ordered, stop=40, target=80)
     assert (chart is None) == (len(points) < 2)
     if chart is not None:
         heights = [float(pair.split(",")[1]) for pair in chart.line.split()]
@@ -217,10 +396,14 @@ def test_a_healthy_session_raises_no_alert() -> None:
         ({"worker": {"alive": False, "heartbeat_age_seconds": 12}}, "error", "nobody guards the open session"),
         ({"worker": {"alive": True, "standby": True}}, "info", "stands by"),
         ({"phase": "attention", "attention": "The put could not be closed."}, "error", "The put could not be closed."),
-        ({"trading_mode": "halted", "trading_mode_reason": "Panic"}, "error", "Trading is halted (Panic)"),
+        ({"trading_mode": "halted"}, "error", "Trading is halted"),
         ({"trading_mode": "stop_entries"}, "warn", "New entries stopped"),
         ({"venue": {"name": "delta", "connected": False, "detail": "timeout"}}, "error", "No connection"),
-        ({"venue": {"connected": True, "reconciled": False}}, "error", "disagree"),
+        (
+            {"venue": {"connected": True, "reconciled": False, "reconciled_at": "2026-09-04T05:41:05Z"}},
+            "error",
+            "disagree",
+        ),
         ({"totals": {"complete": False, "why_not": "no ask of the put"}}, "warn", "no ask of the put"),
         ({"phase": "selecting", "entry": {"refusals": ["no strike in the band"]}}, "warn", "no strike in the band"),
     ],
@@ -229,6 +412,10 @@ def test_what_is_wrong_is_said_first(changes: dict[str, Any], level: str, text: 
     (found,) = levels(**changes)
     assert found[0] == level
     assert text in found[1]
+
+
+def test_a_session_that_was_never_reconciled_yet_is_not_in_disagreement() -> None:
+    assert levels(venue={"connected": True, "reconciled": False, "reconciled_at": None}) == []
 
 
 def test_errors_come_before_warnings() -> None:

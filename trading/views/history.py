@@ -13,8 +13,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import login_required
 from trading.models import Mode, SessionStatus
-from trading.panels.session import leg_name, session_page
-from trading.panels.words import EXIT_REASONS
+from trading.panels.session import session_page
+from trading.panels.words import EXIT_REASONS, leg_name
 from trading.selectors.configurations import list_configurations
 from trading.selectors.session_views import Page, SessionItem
 from trading.selectors.sessions import list_sessions, session_detail

@@ -8,6 +8,7 @@ from typing import Any
 from channels.management.commands.runworker import Command as ChannelsCommand
 from channels.routing import get_default_application
 from channels.worker import Worker
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError
 
 from trading.worker import run_worker
@@ -21,7 +22,7 @@ class Command(ChannelsCommand):
     help = "Run the strangle engine and listen on its channel."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run until told to stop."""
+        """Run until told to stop. Exits 1 when the engine cannot be built."""
         from channels.layers import get_channel_layer
 
         layer = get_channel_layer(options["layer"])
@@ -30,4 +31,7 @@ class Command(ChannelsCommand):
         if ENGINE_CHANNEL not in options["channels"]:
             raise CommandError(f"This worker hosts the engine: run it as 'manage.py runworker {ENGINE_CHANNEL}'.")
         worker = Worker(application=get_default_application(), channels=options["channels"], channel_layer=layer)
-        asyncio.run(run_worker(worker.handle))
+        try:
+            asyncio.run(run_worker(worker.handle))
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, cast
+from typing import Any
 
-from django.core.management import BaseCommand, CommandParser
+from django.core.management import BaseCommand, CommandError, CommandParser
 
 log = logging.getLogger("trading.serve")
 
@@ -22,32 +22,52 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8001, help="Port to listen on (default 8001).")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Serve until told to stop."""
+        """Serve until told to stop. Exits 1 when the address is taken, and when the engine cannot run."""
         # daphne installs its reactor when it is imported; the engine joins that loop.
         from daphne.endpoints import build_endpoint_description_strings
         from daphne.server import Server, twisted_loop
 
         from deltastrangle.asgi import application
 
+        self.failure: BaseException | None = None
         asyncio.set_event_loop(twisted_loop)
+        address = f"{options['host']}:{options['port']}"
         endpoints = build_endpoint_description_strings(host=options["host"], port=options["port"])
         server = Server(application, endpoints=endpoints, server_name="delta-strangle", websocket_handshake_timeout=10)
-        self._embed_engine(twisted_loop)
-        self.stdout.write(f"Serving on http://{options['host']}:{options['port']} (Ctrl-C ends it)")
+        self._embed_engine(twisted_loop, address)
         server.run()
+        if not server.listening_addresses:
+            raise CommandError(f"Cannot listen on {address}. Is the platform running there already?")
+        if self.failure is not None:
+            raise CommandError(f"The engine cannot run. {self.failure}") from self.failure
 
-    def _embed_engine(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _embed_engine(self, loop: asyncio.AbstractEventLoop, address: str) -> None:
         """Start the engine with the reactor, and have the reactor wait for its clean end."""
-        from twisted.internet import reactor
+        from twisted.internet import reactor as twisted_reactor
         from twisted.internet.defer import Deferred
 
         from trading.worker import run_engine
 
+        reactor: Any = twisted_reactor
         stop = asyncio.Event()
-        engine = loop.create_task(run_engine(stop))
+        ended = loop.create_future()
+
+        def over(engine: asyncio.Task[None]) -> None:
+            self.failure = engine.exception()
+            ended.set_result(None)
+            if self.failure is not None:
+                log.critical("The engine failed", exc_info=self.failure, extra={"event": "engine_failed"})
+            if not stop.is_set():
+                reactor.stop()
+
+        def begin() -> None:
+            self.stdout.write(f"\nOpen {self.style.SUCCESS(f'http://{address}/')}  (Ctrl-C ends it)\n")
+            self.stdout.flush()
+            loop.create_task(run_engine(stop)).add_done_callback(over)
 
         def end() -> Deferred[None]:
             stop.set()
-            return Deferred.fromFuture(asyncio.ensure_future(engine, loop=loop))
+            return Deferred.fromFuture(ended)
 
-        cast(Any, reactor).addSystemEventTrigger("before", "shutdown", end)
+        reactor.callWhenRunning(begin)
+        reactor.addSystemEventTrigger("before", "shutdown", end)

@@ -1,4 +1,6 @@
-"""A desk for tests of ``decide``: it keeps the state, the clock and the orders that were asked for, and speaks for the venue."""
+"""A desk for tests of ``decide``: it keeps the state, the clock and the orders that were asked for, and speaks for the
+venue.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +110,7 @@ class Desk:
         self.report(order, Outcome.ACCEPTED, OrderStatus.OPEN, venue_order_id=f"v-{order.client_order_id}")
 
     def fill(self, order: OrderIntent, size: int | None = None, price: Decimal | str | None = None) -> Fill:
-        """An execution of the order (all of it unless told otherwise); the order's end is reported with the last one."""
+        """An execution of the order, all of it unless told otherwise; with the last one its end is reported."""
         self._fills += 1
         size = order.size if size is None else size
         leg = self.leg(order.leg)

@@ -21,7 +21,7 @@ PATIENT: Final[dict[str, Any]] = {
     "trailing_sl_enabled": False,
     "trailing_rules": {},
 }
-HOLD_MINUTES: Final = {"Brief": 5, "Half hour": 30, "Two hours": 120}
+HOLD_MINUTES: Final = {"Brief": 5, "Quarter hour": 15, "Two hours": 120}
 
 
 def install() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -9,13 +10,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Final, TypeVar
 
 PROJECT: Final = Path(__file__).resolve().parents[3]
 LOOK_SECONDS: Final = 0.05
 KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
+PR_SET_PDEATHSIG: Final = 1
+LIBC: Final = ctypes.CDLL(None)
 T = TypeVar("T")
+
+
+def _as_a_child_of_tests() -> None:
+    """Runs in the child. A test run in the background ignores Ctrl-C, which would be inherited; and one that is killed
+    itself cannot clean up, so that on Linux its children die with it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform == "linux":
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Process:
@@ -26,7 +39,13 @@ class Process:
         self.started = time.monotonic()
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
-                argv, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                argv,
+                cwd=PROJECT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_as_a_child_of_tests,
             )
 
     @property
@@ -51,9 +70,13 @@ class Process:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {seconds} s:\n{self.output[-3000:]}") from None
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._popen.send_signal(number)
+
     def terminate(self, seconds: float = 20.0) -> int:
         """Send SIGTERM and return the exit code."""
-        self._popen.send_signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
         return self.wait(seconds)
 
     def kill(self) -> None:
@@ -79,6 +102,7 @@ class Platform:
             **environment,
         }
         self._processes: list[Process] = []
+        self._resources = ExitStack()
 
     def start(self, *argv: str, **environment: str) -> Process:
         """Start ``argv``; a first word ``manage.py`` is run by this Python."""
@@ -99,10 +123,15 @@ class Platform:
         split = {"STRANGLE_LAYOUT": "split", "STRANGLE_ROLE": "worker", **environment}
         return self.start("manage.py", "runworker", "strangle-engine", **split)
 
-    def kill_all(self) -> None:
-        """Leave no process behind."""
+    def keep(self, resource: AbstractContextManager[object]) -> None:
+        """Close this when the test is over."""
+        self._resources.enter_context(resource)
+
+    def close(self) -> None:
+        """Leave no process and no connection behind."""
         for process in self._processes:
             process.kill()
+        self._resources.close()
 
 
 def free_port() -> int:

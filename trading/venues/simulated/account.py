@@ -120,13 +120,25 @@ class Account:
                 self.save(replace(order, state=OrderState.CANCELLED, reason="no_position_left_for_reduce_only"), at)
             elif allowed < order.unfilled:
                 self.save(replace(order, size=order.filled + allowed, unfilled=allowed), at)
+        self._trim_stops(symbol, at)
+
+    def _trim_stops(self, symbol: str, at: int) -> None:
+        held = self.size_of(symbol)
+        for stop in self._ledger.pending_orders():
+            if stop.symbol != symbol or not stop.reduce_only:
+                continue
+            allowed = min(stop.unfilled, max(0, -held if stop.side is Side.BUY else held))
+            if allowed == 0:
+                self.save(replace(stop, state=OrderState.CANCELLED, reason="no_position_left_for_reduce_only"), at)
+            elif allowed < stop.unfilled:
+                self.save(replace(stop, size=allowed, unfilled=allowed), at)
 
     def settle(self, second: int) -> None:
         """Settle everything that expires at this Unix second: cancel its orders, pay the positions on the 30-minute
         mean of the index.
         """
         at = second * 1_000_000
-        for order in self._ledger.open_orders():
+        for order in [*self._ledger.open_orders(), *self._ledger.pending_orders()]:
             if order.settlement == second:
                 self.save(replace(order, state=OrderState.CANCELLED, reason="settlement"), at)
         for position in self._ledger.positions():

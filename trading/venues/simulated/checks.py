@@ -13,7 +13,7 @@ from trading.venues.simulated.book import acceptable
 from trading.venues.simulated.config import SimulatedConfig
 from trading.venues.simulated.ledger import Ledger
 from trading.venues.simulated.products import UNDERLYINGS
-from trading.venues.simulated.records import ExchangeError, OrderRequest
+from trading.venues.simulated.records import ExchangeError, OrderRequest, StopTerms, StopTrigger
 
 MAX_CLIENT_ID = 32
 _CLIENT_ID_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
@@ -30,6 +30,18 @@ def check_schema(request: OrderRequest, instrument: Instrument) -> None:
             "bad_schema", "client_order_id: at most 32 characters of A-Z a-z 0-9 _ -", param="client_order_id"
         )
     check_price(request.order_type, request.limit_price, instrument.tick_size)
+    if request.stop is not None:
+        check_stop(request.side, request.stop, instrument.tick_size)
+
+
+def check_stop(side: Side, stop: StopTerms, tick: Decimal) -> None:
+    """A stop has a price on the tick or a trail, not both; a trail is positive for buys and negative for sells."""
+    if (stop.price is None) == (stop.trail is None):
+        raise ExchangeError("bad_schema", "give either stop_price or trail_amount", param="stop_price")
+    if stop.price is not None and (stop.price <= 0 or (stop.trigger is not StopTrigger.SPOT and stop.price % tick)):
+        raise ExchangeError("bad_schema", f"stop_price must be a positive multiple of {tick}", param="stop_price")
+    if stop.trail is not None and (stop.trail == 0 or (stop.trail > 0) is not (side is Side.BUY)):
+        raise ExchangeError("bad_schema", "trail_amount is positive for buys, negative for sells", param="trail_amount")
 
 
 def check_price(order_type: OrderType, limit_price: Decimal | None, tick: Decimal) -> None:
@@ -61,7 +73,7 @@ def check_market_state(request: OrderRequest, instrument: Instrument, quote: Quo
 
 def check_open_orders(request: OrderRequest, ledger: Ledger, config: SimulatedConfig) -> None:
     """Refuse a client order id that is in use, and more resting orders than the limit."""
-    resting = ledger.open_orders()
+    resting = [*ledger.open_orders(), *ledger.pending_orders()]
     if request.client_order_id and any(order.client_order_id == request.client_order_id for order in resting):
         raise ExchangeError(
             config.duplicate_client_id_code,
@@ -86,6 +98,14 @@ def shrink_to_position(request: OrderRequest, ledger: Ledger, account: Account) 
     if room <= 0:
         raise ExchangeError("no_position_left_for_reduce_only", "resting reduce-only orders already cover the position")
     return replace(request, size=min(request.size, room))
+
+
+def cover_position(request: OrderRequest, account: Account) -> OrderRequest:
+    """A reduce-only stop cut down to the position it would close; refused when there is none."""
+    held = account.size_of(request.symbol)
+    if held == 0 or (held > 0) == (request.side is Side.BUY):
+        raise ExchangeError("no_position_for_reduce_only", "there is no position that this order would reduce")
+    return replace(request, size=min(request.size, abs(held)))
 
 
 def check_funds(request: OrderRequest, instrument: Instrument, quote: Quote, account: Account, *, at: int) -> None:

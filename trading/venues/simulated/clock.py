@@ -42,12 +42,12 @@ class SimulatedClock:
         self.venue_epoch = venue_epoch
         self.wall_epoch = wall_epoch
         self.speed = speed
-        self._wall = wall
+        self.wall = wall
         self._latest = venue_epoch
 
     def now(self) -> datetime:
         """The venue's time."""
-        elapsed = (self._wall() - self.wall_epoch) * self.speed
+        elapsed = (self.wall() - self.wall_epoch) * self.speed
         self._latest = max(self._latest, self.venue_epoch + timedelta(seconds=elapsed))
         return self._latest
 

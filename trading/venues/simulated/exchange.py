@@ -7,29 +7,35 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from trading.engine.ports import Balance
 from trading.strategy.types import Chain, ChainRow, Instrument, OrderType, Quote, Side, TimeInForce
-from trading.venues.simulated import checks
+from trading.venues.simulated import brackets, checks
 from trading.venues.simulated.account import Account
 from trading.venues.simulated.book import Consumed, Execution, take, tighter
-from trading.venues.simulated.clock import SimulatedClock, VenueClock, from_micros, micros
+from trading.venues.simulated.brackets import Brackets
+from trading.venues.simulated.clock import ManualClock, SimulatedClock, VenueClock, from_micros, micros
 from trading.venues.simulated.config import SimulatedConfig
 from trading.venues.simulated.ledger import Ledger
 from trading.venues.simulated.market import Market
 from trading.venues.simulated.records import (
+    BracketTerms,
     ExchangeError,
     FillRecord,
     OrderRecord,
     OrderRequest,
     OrderState,
     PositionRecord,
+    StopTerms,
+    StopTrigger,
+    StopType,
     Transaction,
     Truth,
 )
 from trading.venues.simulated.resting import touches
+from trading.venues.simulated.stops import Stops
 
 _SECOND = 1_000_000
 
@@ -58,6 +64,8 @@ class SimulatedExchange:
             self._clock = clock or self._open_clock(wall)
         self.market = market or Market(config.seed, config.underlyings)
         self._account = Account(self._ledger, self.market, config)
+        self._stops = Stops(self._ledger, self.market, self._account, self._trade_at)
+        self._brackets = Brackets(self._ledger, self._account)
         self._consumed = Consumed()
         self._matched: dict[int, int] = {}
         self._remember_consumed()
@@ -114,13 +122,26 @@ class SimulatedExchange:
         """
         now = micros(self.now())
         second = now // _SECOND
-        if not self._ledger.open_orders() and not self._ledger.due_settlements(second):
+        ledger = self._ledger
+        if not ledger.open_orders() and not ledger.pending_orders() and not ledger.due_settlements(second):
             return
-        with self._ledger.transaction():
-            for settlement in self._ledger.due_settlements(second):
-                self._match_resting(settlement - 1)
+        with ledger.transaction():
+            for settlement in ledger.due_settlements(second):
+                self._advance(settlement - 1)
                 self._account.settle(settlement)
+            self._advance(second)
+
+    def _advance(self, until: int) -> None:
+        while (due := self._stops.next_trigger(until)) is not None:
+            second, stop = due
             self._match_resting(second)
+            current = self._ledger.order(stop.id)
+            if current is not None and current.state is OrderState.PENDING:
+                self._stops.fire(stop, second)
+        self._match_resting(until)
+
+    def _trade_at(self, order: OrderRecord, instrument: Instrument, at: datetime) -> OrderRecord:
+        return self._trade(order, instrument, self.market.quote(instrument, at), at, 1.0)
 
     def _match_resting(self, until: int) -> None:
         for order in self._ledger.open_orders():
@@ -138,8 +159,9 @@ class SimulatedExchange:
             if current is None or current.state is not OrderState.OPEN or current.limit_price is None:
                 return
             execution = Execution(current.limit_price, min(size, current.unfilled))
-            self._account.fill(current, instrument, execution, at=second * _SECOND, role="maker")
+            filled = self._account.fill(current, instrument, execution, at=second * _SECOND, role="maker")
             self._account.trim_reduce_only(current.symbol, second * _SECOND)
+            self._brackets.after(filled, second * _SECOND)
 
     def instrument(self, symbol: str, at: datetime | None = None) -> Instrument:
         """The option of this name live ``at`` (default now); ExchangeError ``invalid_contract`` if there is none."""
@@ -189,6 +211,11 @@ class SimulatedExchange:
             quote = self.market.quote(instrument, now)
             checks.check_schema(request, instrument)
             checks.check_open_orders(request, self._ledger, self.config)
+            self._check_bracket(request, instrument)
+            if request.stop is not None:
+                if request.reduce_only:
+                    request = checks.cover_position(request, self._account)
+                return self._account.save(self._accepted(request, instrument, at), at)
             checks.check_market_state(request, instrument, quote)
             if request.reduce_only:
                 request = checks.shrink_to_position(request, self._ledger, self._account)
@@ -196,8 +223,16 @@ class SimulatedExchange:
             order = self._account.save(self._accepted(request, instrument, at), at)
             return self._trade(order, instrument, quote, now, fill_fraction)
 
+    def _check_bracket(self, request: OrderRequest, instrument: Instrument) -> None:
+        if request.bracket is None:
+            return
+        if self._account.size_of(request.symbol):
+            raise ExchangeError("bracket_order_position_exists", "the contract has a position already")
+        brackets.check_terms(request.bracket, Side.BUY if request.side is Side.SELL else Side.SELL, instrument)
+
     def _accepted(self, request: OrderRequest, instrument: Instrument, at: int) -> OrderRecord:
         market_order = request.order_type is OrderType.MARKET
+        stop = request.stop
         return OrderRecord(
             id=self._ledger.next_order_id(),
             client_order_id=request.client_order_id,
@@ -212,9 +247,14 @@ class SimulatedExchange:
             time_in_force=TimeInForce.IOC if market_order else request.time_in_force,
             post_only=request.post_only,
             reduce_only=request.reduce_only,
-            state=OrderState.OPEN,
+            state=OrderState.OPEN if stop is None else OrderState.PENDING,
             created_at=at,
             updated_at=at,
+            stop_type="" if stop is None else stop.kind.value,
+            stop_price=None if stop is None else stop.price,
+            stop_trigger="" if stop is None else stop.trigger.value,
+            trail_amount=None if stop is None else stop.trail,
+            bracket=brackets.encode(request.bracket),
         )
 
     def _trade(
@@ -234,26 +274,43 @@ class SimulatedExchange:
             order = self._account.save(replace(order, state=OrderState.CANCELLED, reason="ioc_remainder"), at)
         if order.filled:
             self._account.trim_reduce_only(order.symbol, at)
+            self._brackets.after(order, at)
         return order
 
-    def cancel(self, *, order_id: int | None = None, client_order_id: str = "") -> OrderRecord:
-        """Cancel a resting order. ``open_order_not_found`` if there is no such order or it is no longer open."""
+    def cancel(
+        self, *, order_id: int | None = None, client_order_id: str = "", reason: str = "cancelled_by_user"
+    ) -> OrderRecord:
+        """Cancel a resting order or an untriggered stop. ``open_order_not_found`` if there is no such order or it is
+        no longer open.
+        """
         self.catch_up()
         with self._ledger.transaction():
             order = self._open(order_id, client_order_id)
-            return self._account.save(
-                replace(order, state=OrderState.CANCELLED, reason="cancelled_by_user"), micros(self.now())
-            )
+            at = micros(self.now())
+            cancelled = self._account.save(replace(order, state=OrderState.CANCELLED, reason=reason), at)
+            self._brackets.after(cancelled, at)
+            return cancelled
 
-    def edit(self, order_id: int, *, size: int | None = None, limit_price: Decimal | None = None) -> OrderRecord:
-        """Change a resting order. ``size`` is the new total including what is filled; a price that crosses trades at
-        once.
+    def edit(
+        self,
+        order_id: int,
+        *,
+        size: int | None = None,
+        limit_price: Decimal | None = None,
+        stop_price: Decimal | None = None,
+        trail_amount: Decimal | None = None,
+    ) -> OrderRecord:
+        """Change a resting order or an untriggered stop. ``size`` is the new total including what is filled; a price
+        that crosses trades at once.
         """
         self.catch_up()
         now = self.now()
         with self._ledger.transaction():
             order = self._open(order_id, "")
             instrument = self.instrument(order.symbol, now)
+            if order.state is OrderState.PENDING:
+                stop = _edited_stop(order, instrument, size, limit_price, stop_price, trail_amount)
+                return self._account.save(stop, micros(now))
             quote = self.market.quote(instrument, now)
             changed = self._edited(order, instrument, quote, order.size if size is None else size, limit_price)
             return self._trade(self._account.save(changed, micros(now)), instrument, quote, now, 1.0)
@@ -284,7 +341,7 @@ class SimulatedExchange:
 
     def _open(self, order_id: int | None, client_order_id: str) -> OrderRecord:
         found = self.find(order_id=order_id, client_order_id=client_order_id)
-        if found is None or found.state is not OrderState.OPEN:
+        if found is None or not found.active:
             raise ExchangeError("open_order_not_found", "there is no such open order")
         return found
 
@@ -298,6 +355,47 @@ class SimulatedExchange:
         """Resting orders, oldest first."""
         self.catch_up()
         return self._ledger.open_orders()
+
+    def pending_orders(self) -> list[OrderRecord]:
+        """Untriggered stops, oldest first."""
+        self.catch_up()
+        return self._ledger.pending_orders()
+
+    def bracket_position(self, symbol: str, terms: BracketTerms) -> list[OrderRecord]:
+        """Guard the position in ``symbol`` with stops; returns them."""
+        self.catch_up()
+        with self._ledger.transaction():
+            return self._brackets.attach(self.instrument(symbol), terms, micros(self.now()))
+
+    def bracket_order(self, order_id: int, terms: BracketTerms) -> OrderRecord:
+        """Change the bracket of an entry that still rests."""
+        self.catch_up()
+        with self._ledger.transaction():
+            order = self._open(order_id, "")
+            side = Side.BUY if order.side is Side.SELL else Side.SELL
+            brackets.check_terms(terms, side, self.instrument(order.symbol))
+            return self._account.save(replace(order, bracket=brackets.encode(terms)), micros(self.now()))
+
+    @property
+    def records(self) -> Ledger:
+        """The account's rows, for reading pages of them."""
+        return self._ledger
+
+    def margin_of(self, symbol: str, size: int) -> Decimal:
+        """Dollars that ``size`` signed contracts bind now."""
+        return self._account.margin(symbol, size, micros(self.now()))
+
+    def advance(self, seconds: float) -> datetime:
+        """Let ``seconds`` of venue time pass at once, with all that happens in them. ValueError if negative."""
+        if isinstance(self._clock, ManualClock):
+            self._clock.advance(seconds)
+        elif isinstance(self._clock, SimulatedClock) and seconds >= 0:
+            with self._ledger.transaction():
+                self._clock = self._anchor(self.now() + timedelta(seconds=seconds), self._clock.wall)
+        else:
+            raise ValueError("venue time never goes back")
+        self.catch_up()
+        return self.now()
 
     def orders(self) -> list[OrderRecord]:
         """Every order ever accepted, oldest first."""
@@ -358,3 +456,28 @@ class SimulatedExchange:
             cash=ledger.cash(),
             open_orders=tuple(ledger.open_orders()),
         )
+
+
+def _edited_stop(
+    order: OrderRecord,
+    instrument: Instrument,
+    size: int | None,
+    limit_price: Decimal | None,
+    stop_price: Decimal | None,
+    trail_amount: Decimal | None,
+) -> OrderRecord:
+    changed = replace(
+        order,
+        size=order.size if size is None else size,
+        unfilled=order.unfilled if size is None else size,
+        limit_price=order.limit_price if limit_price is None else limit_price,
+        stop_price=order.stop_price if stop_price is None else stop_price,
+        trail_amount=order.trail_amount if trail_amount is None else trail_amount,
+    )
+    if changed.size < 1 or (order.reduce_only and changed.size > order.size):
+        raise ExchangeError("bad_schema", "size: a reduce-only stop cannot grow, and none is empty", param="size")
+    price = None if changed.trail_amount is not None else changed.stop_price
+    terms = StopTerms(StopType(order.stop_type), price, changed.trail_amount, StopTrigger(order.stop_trigger))
+    checks.check_stop(order.side, terms, instrument.tick_size)
+    checks.check_price(order.order_type, changed.limit_price, instrument.tick_size)
+    return changed

@@ -57,7 +57,20 @@ CREATE TABLE IF NOT EXISTS transactions (
 );
 """
 
-_DECIMALS = {"limit_price", "cost", "commission", "price", "cashflow", "entry_price", "realized", "amount", "balance"}
+# Columns of orders that files written before stops existed lack.
+_ADDED = {
+    "stop_type": "TEXT NOT NULL DEFAULT ''",
+    "stop_price": "TEXT",
+    "stop_trigger": "TEXT NOT NULL DEFAULT ''",
+    "trail_amount": "TEXT",
+    "parent_id": "INTEGER NOT NULL DEFAULT 0",
+    "bracket": "TEXT NOT NULL DEFAULT ''",
+}
+_PENDING_INDEX = "CREATE INDEX IF NOT EXISTS orders_pending ON orders (id) WHERE state = 'pending'"
+_DECIMALS = {
+    *("limit_price", "cost", "commission", "price", "cashflow", "entry_price", "realized", "amount", "balance"),
+    *("stop_price", "trail_amount"),
+}
 _CASTS: dict[str, Any] = {
     "side": Side,
     "order_type": OrderType,
@@ -107,6 +120,15 @@ class Ledger:
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.executescript(_SCHEMA)
+        self._upgrade()
+
+    def _upgrade(self) -> None:
+        with self.transaction():
+            known = {row["name"] for row in self._connection.execute("PRAGMA table_info(orders)")}
+            for name, kind in _ADDED.items():
+                if name not in known:
+                    self._connection.execute(f"ALTER TABLE orders ADD COLUMN {name} {kind}")
+            self._connection.execute(_PENDING_INDEX)
 
     def close(self) -> None:
         """Close the file; what was committed stays."""
@@ -181,6 +203,18 @@ class Ledger:
         """Resting orders, oldest first."""
         return self._all(OrderRecord, "WHERE state = 'open' ORDER BY id")
 
+    def pending_orders(self) -> list[OrderRecord]:
+        """Untriggered stops, oldest first."""
+        return self._all(OrderRecord, "WHERE state = 'pending' ORDER BY id")
+
+    def legs_of(self, parent_id: int) -> list[OrderRecord]:
+        """Every order that belongs to the bracket of ``parent_id``."""
+        return self._all(OrderRecord, "WHERE parent_id = ? ORDER BY id", (parent_id,))
+
+    def page(self, kind: type[_Row], where: str, values: Sequence[object]) -> list[_Row]:
+        """Rows of a table by a condition of our own making; ``values`` fill its question marks."""
+        return self._all(kind, where, values)
+
     def orders(self) -> list[OrderRecord]:
         """Every order ever accepted, oldest first."""
         return self._all(OrderRecord, "ORDER BY id")
@@ -230,7 +264,7 @@ class Ledger:
         with self._lock:
             rows = self._connection.execute(
                 "SELECT settlement FROM positions WHERE size != 0 AND settlement <= ? "
-                "UNION SELECT settlement FROM orders WHERE state = 'open' AND settlement <= ? ORDER BY 1",
+                "UNION SELECT settlement FROM orders WHERE state IN ('open', 'pending') AND settlement <= ? ORDER BY 1",
                 (until, until),
             ).fetchall()
         return [int(row[0]) for row in rows]

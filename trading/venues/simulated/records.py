@@ -11,9 +11,10 @@ from trading.strategy.types import ZERO, OrderType, Side, TimeInForce
 
 
 class OrderState(StrEnum):
-    """States of an order as Delta names them; there is no partially-filled state."""
+    """States of an order as Delta names them (``pending`` is an untriggered stop); none is partially filled."""
 
     OPEN = "open"
+    PENDING = "pending"
     CLOSED = "closed"
     CANCELLED = "cancelled"
 
@@ -24,6 +25,21 @@ class FillType(StrEnum):
     NORMAL = "normal"
     SETTLEMENT = "settlement"
     OTC = "otc"
+
+
+class StopType(StrEnum):
+    """Which way a stop waits: a loss stop for the worse price, a profit stop for the better one."""
+
+    LOSS = "stop_loss_order"
+    PROFIT = "take_profit_order"
+
+
+class StopTrigger(StrEnum):
+    """The price a stop looks at."""
+
+    MARK = "mark_price"
+    LAST = "last_traded_price"
+    SPOT = "spot_price"
 
 
 class ExchangeError(Exception):
@@ -39,6 +55,30 @@ class ExchangeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class StopTerms:
+    """When a stop order comes to life: at ``price`` dollars, or ``trail`` dollars behind the best price seen (negative
+    for sells).
+    """
+
+    kind: StopType
+    price: Decimal | None = None
+    trail: Decimal | None = None
+    trigger: StopTrigger = StopTrigger.MARK
+
+
+@dataclass(frozen=True, slots=True)
+class BracketTerms:
+    """The two stops that guard a position: prices in dollars; a limit price of None sends a market order."""
+
+    stop_loss_price: Decimal | None = None
+    stop_loss_limit_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    take_profit_price: Decimal | None = None
+    take_profit_limit_price: Decimal | None = None
+    trigger: StopTrigger = StopTrigger.MARK
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRequest:
     """An order as it arrives. ``limit_price`` is dollars, None for market orders; ``size`` whole contracts."""
 
@@ -51,12 +91,15 @@ class OrderRequest:
     post_only: bool = False
     reduce_only: bool = False
     client_order_id: str = ""
+    stop: StopTerms | None = None
+    bracket: BracketTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
     """An accepted order. ``cost`` is Σ price × contracts of its fills, ``commission`` dollars paid; times are
-    microseconds since 1970.
+    microseconds since 1970. ``stop_type`` and ``stop_trigger`` are empty for plain orders; ``bracket`` is the JSON of
+    the stops that an entry brings along; the legs of one bracket share a ``parent_id``.
     """
 
     id: int
@@ -79,11 +122,22 @@ class OrderRecord:
     cost: Decimal = ZERO
     commission: Decimal = ZERO
     sequence: int = 0
+    stop_type: str = ""
+    stop_price: Decimal | None = None
+    stop_trigger: str = ""
+    trail_amount: Decimal | None = None
+    parent_id: int = 0
+    bracket: str = ""
 
     @property
     def filled(self) -> int:
         """Contracts filled so far."""
         return self.size - self.unfilled
+
+    @property
+    def active(self) -> bool:
+        """Whether it rests in the book or waits for its trigger."""
+        return self.state in {OrderState.OPEN, OrderState.PENDING}
 
     @property
     def average_price(self) -> Decimal | None:

@@ -36,6 +36,7 @@ from trading.venues.simulated.records import (
 
 _STATUS = {
     OrderState.OPEN: OrderStatus.OPEN,
+    OrderState.PENDING: OrderStatus.OPEN,
     OrderState.CLOSED: OrderStatus.CLOSED,
     OrderState.CANCELLED: OrderStatus.CANCELLED,
 }

@@ -1,0 +1,114 @@
+"""One connection's parts put together, and the chores that keep it warm."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+from trading.venues.delta.clock import VenueClock
+from trading.venues.delta.config import DeltaConfig
+from trading.venues.delta.errors import DeltaError
+from trading.venues.delta.fields import BadField, decimal
+from trading.venues.delta.inbox import Inbox
+from trading.venues.delta.limits import Limits
+from trading.venues.delta.market import Market
+from trading.venues.delta.rest import Rest
+from trading.venues.delta.stream import Waits
+from trading.venues.delta.transport import Transport
+
+log = logging.getLogger("trading.venues.delta")
+WARM_CONNECTIONS = 2
+
+
+class Link:
+    """Transport, clock, REST, market and inbox of one connection. ``http``, ``wall`` and ``waits`` are injected."""
+
+    def __init__(
+        self,
+        config: DeltaConfig,
+        *,
+        http: httpx.AsyncBaseTransport | None = None,
+        wall: Callable[[], float] = time.time,
+        waits: Waits | None = None,
+    ) -> None:
+        self.config = config
+        self.waits = waits or Waits()
+        self.clock = VenueClock(speed=config.clock_speed, wall=wall, mono=self.waits.mono)
+        self.limits = Limits(
+            budget=config.budget,
+            reserve=config.reserve,
+            window=config.window_seconds,
+            mono=self.waits.mono,
+            sleep=self.waits.sleep,
+        )
+        self.transport = Transport(
+            config,
+            self.clock,
+            self.limits,
+            http=http,
+            mono=self.waits.mono,
+            sleep=self.waits.sleep,
+            jitter=self.waits.jitter,
+        )
+        self.rest = Rest(config, self.transport)
+        self.inbox = Inbox()
+        self.market = Market(config, self.rest, self.clock, self.inbox, waits=self.waits)
+        self.maintenance = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def started(self) -> bool:
+        """Whether the chores are running."""
+        return bool(self._tasks)
+
+    def start(self, *more: Awaitable[None]) -> None:
+        """Run the streams and chores, with ``more`` of them."""
+        config = self.config
+        chores = (
+            self.market.stream.run(),
+            self.every(config.warm_seconds, self.warm),
+            self.every(config.products_seconds, self.market.products.fresh),
+            self.every(config.fallback_seconds, self._fall_back),
+        )
+        self._tasks = [asyncio.ensure_future(chore) for chore in (*chores, *more)]
+
+    async def close(self) -> None:
+        """End the chores and the connections."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.market.stream.up = False
+        await self.transport.close()
+
+    async def every(self, seconds: float, action: Callable[[], Awaitable[object]]) -> None:
+        """Do ``action`` every ``seconds``, for ever; a failure is logged and the next time comes."""
+        while True:
+            await self.waits.sleep(seconds)
+            try:
+                await action()
+            except (DeltaError, BadField) as error:
+                log.warning("%s", error, extra={"event": "delta_chore_failed"})
+
+    async def warm(self) -> None:
+        """Read the server's time on as many connections as a strangle has legs: the clock is set, and an order finds
+        an open connection.
+        """
+        await asyncio.gather(*(self.set_clock() for _ in range(WARM_CONNECTIONS)))
+
+    async def set_clock(self) -> None:
+        """Anchor the clock at the exchange's. Raises DeltaError."""
+        sent = self.waits.mono()
+        settings = await self.rest.settings()
+        server_time = decimal(settings, "server_time")
+        if server_time is None:
+            raise DeltaError("bad_body", "/v2/settings carries no server_time")
+        self.clock.sync(float(server_time), sent=sent, received=self.waits.mono())
+        self.maintenance = settings.get("under_maintenance") in (True, "true")
+
+    async def _fall_back(self) -> None:
+        await self.market.fall_back()

@@ -1,0 +1,147 @@
+"""Delta Exchange behind the engine's ``Venue`` port."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import httpx
+
+from trading.engine.ports import Balance, VenueHealth, VenueUnavailable
+from trading.strategy.events import Event
+from trading.strategy.types import Chain, Fill, OrderIntent, OrderReport, Position
+from trading.venues.delta.account import Account
+from trading.venues.delta.config import DeltaConfig
+from trading.venues.delta.dead_man import DeadMan
+from trading.venues.delta.errors import DeltaError
+from trading.venues.delta.fields import BadField
+from trading.venues.delta.health import health
+from trading.venues.delta.link import Link
+from trading.venues.delta.stream import Waits
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """What goes wrong in a read becomes the port's VenueUnavailable, with the advice in its text."""
+    try:
+        yield
+    except (DeltaError, BadField) as error:
+        raise VenueUnavailable(str(error)) from error
+
+
+class DeltaVenue:
+    """A real account, on production or testnet (or at a simulator that speaks the same protocol)."""
+
+    def __init__(
+        self,
+        config: DeltaConfig,
+        *,
+        http: httpx.AsyncBaseTransport | None = None,
+        wall: Callable[[], float] = time.time,
+        waits: Waits | None = None,
+    ) -> None:
+        self.config = config
+        self.link = Link(config, http=http, wall=wall, waits=waits)
+        self.market = self.link.market
+        self.account = Account(
+            config, self.link.rest, self.link.clock, self.market, self.link.inbox, waits=self.link.waits
+        )
+        self.dead_man = DeadMan(
+            self.link.rest,
+            ttl_ms=config.dead_man_ttl_ms,
+            underlyings=config.underlyings,
+            entries_rest=self.account.memory.entries_rest,
+        )
+
+    @property
+    def name(self) -> str:
+        """Short name shown to people."""
+        return f"delta {self.config.environment}".replace("_", " ")
+
+    def now(self) -> datetime:
+        """The exchange's clock, aware UTC."""
+        return self.link.clock.now()
+
+    async def connect(self) -> None:
+        """Set the clock, start the streams and catch up. Idempotent; what fails is in ``health`` and is repeated."""
+        if self.link.started:
+            return
+        await self.account.follow(())
+        await self.market.stream.subscribe({"product_updates": (), "system_status": ()})
+        try:
+            await self.link.set_clock()
+            await self.account.catch_up()
+        except (DeltaError, BadField) as error:
+            self.account.gap_seen(f"connecting failed: {error}")
+        every, config = self.link.every, self.config
+        chores = [
+            self.account.stream.run(),
+            self.account.run(),
+            self.account.fills.run(),
+            every(config.order_fallback_seconds, self.account.fall_back),
+        ]
+        if config.dead_man:
+            chores.append(every(config.dead_man_ack_seconds, self.dead_man.step))
+        self.link.start(*chores)
+
+    async def close(self) -> None:
+        """Release the connections; the account goes on without us."""
+        await self.link.close()
+        self.account.stream.up = False
+
+    async def chain(self, underlying: str) -> Chain:
+        """All live options of ``underlying`` with quotes."""
+        with unavailable():
+            return await self.market.chain(underlying)
+
+    async def watch(self, underlying: str, symbols: Sequence[str]) -> None:
+        """Stream quotes of exactly these symbols, the index of ``underlying``, and this account's orders and fills."""
+        await self.account.follow(symbols)
+        with unavailable():
+            await self.market.watch(underlying, symbols)
+
+    async def poll(self) -> list[Event]:
+        """Everything that arrived since the last poll."""
+        return self.link.inbox.drain()
+
+    async def wait(self, seconds: float) -> None:
+        """Sleep until a frame arrived or ``seconds`` of wall time passed."""
+        await self.link.inbox.wait(seconds)
+
+    async def place(self, intent: OrderIntent) -> OrderReport:
+        """Send an order once. Never retries."""
+        return await self.account.place(intent)
+
+    async def cancel(self, client_order_id: str, venue_order_id: str, product_id: int) -> OrderReport:
+        """Cancel an order and report its final state."""
+        return await self.account.cancel(client_order_id, venue_order_id, product_id)
+
+    async def order(self, client_order_id: str, product_id: int, since: datetime) -> OrderReport:
+        """What became of an order: accepted with its state, absent when that is conclusive, else unknown."""
+        return await self.account.order(client_order_id, product_id, since)
+
+    async def fills(self, client_order_ids: Sequence[str], since: datetime) -> list[Fill]:
+        """All fills of these orders."""
+        with unavailable():
+            return await self.account.fills_of(client_order_ids, since)
+
+    async def positions(self) -> list[Position]:
+        """Everything the account holds."""
+        with unavailable():
+            return await self.account.positions()
+
+    async def open_orders(self) -> list[OrderReport]:
+        """Every order resting at the exchange."""
+        with unavailable():
+            return await self.account.open_orders()
+
+    async def balance(self) -> Balance:
+        """The account's cash."""
+        with unavailable():
+            return await self.account.balance()
+
+    def health(self) -> VenueHealth:
+        """How the link feels right now."""
+        return health(self.link, self.account)
