@@ -221,7 +221,7 @@ def test_nothing_sticks_out_and_panic_is_in_sight(page: Page, site: Site, width:
 
 
 @pytest.mark.parametrize("scene", ["idle", "waiting", "live"])
-@pytest.mark.parametrize("width", [360, 390, 1280])
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
 def test_no_table_needs_a_sideways_scroll(page: Page, site: Site, width: int, scene: str) -> None:
     site.play(scene)
     page.set_viewport_size({"width": width, "height": 800})

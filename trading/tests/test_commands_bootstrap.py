@@ -54,10 +54,10 @@ def test_it_makes_an_active_paper_configuration_that_the_engine_understands() ->
     demo = TradingConfiguration.objects.get()
     assert (demo.name, demo.is_active, demo.mode, demo.quantity) == ("Demo BTC strangle", True, "paper", 100)
     params = params_from_values(demo.revisions.get().values)
-    assert params.max_hold_minutes == 120
+    assert params.max_hold_minutes == 150
     assert [(rule.trigger_pct, rule.level_pct) for rule in params.trailing_rules] == [
-        (Decimal(10), Decimal(0)),
-        (Decimal(15), Decimal(8)),
+        (Decimal(8), Decimal(0)),
+        (Decimal(12), Decimal(6)),
     ]
 
 

@@ -216,9 +216,14 @@ def test_a_ladder_out_of_range_is_refused(wrong: dict[str, object]) -> None:
     assert "Trailing" in only_error("trailing_rules", trailing_rules=wrong)
 
 
-@pytest.mark.parametrize("wrong", [[], 5, "not json", "[1]", {"1e999999": 0}, {"0.2": "1e999999"}])
+@pytest.mark.parametrize("wrong", [[], 5, "not json", "[1]"])
 def test_a_ladder_that_is_no_map_of_reasonable_numbers_is_refused(wrong: object) -> None:
     assert only_error("trailing_rules", trailing_rules=wrong).startswith("Enter a map of fractions")
+
+
+@pytest.mark.parametrize("wrong", [{"1e999999": 0}, {"0.2": "1e999999"}])
+def test_a_ladder_with_an_absurd_number_is_refused(wrong: object) -> None:
+    assert "ordinary size" in only_error("trailing_rules", trailing_rules=wrong)
 
 
 def test_a_ladder_keeps_its_fractions_and_null_is_empty() -> None:

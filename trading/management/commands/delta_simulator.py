@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sqlite3
 from datetime import UTC, datetime
@@ -82,14 +83,25 @@ def starting_time(text: str) -> datetime:
 
 
 def serve(app: Any, host: str, port: int) -> None:
-    """Serve with daphne until told to stop; then close the account's file."""
+    """Serve with daphne until told to stop; then say goodbye and close the account's file. CommandError when the
+    address is taken.
+    """
     # daphne installs its reactor when it is imported.
     from daphne.endpoints import build_endpoint_description_strings
-    from daphne.server import Server
+    from daphne.server import Server, twisted_loop
+    from twisted.internet import reactor as twisted_reactor
+    from twisted.internet.defer import Deferred
 
+    reactor: Any = twisted_reactor
+
+    def end() -> Deferred[None]:
+        return Deferred.fromFuture(asyncio.ensure_future(app.close(), loop=twisted_loop))
+
+    asyncio.set_event_loop(twisted_loop)
     endpoints = build_endpoint_description_strings(host=host, port=port)
     server = Server(app, endpoints=endpoints, server_name="delta-simulator", websocket_handshake_timeout=10)
-    try:
-        server.run()
-    finally:
-        app.server.exchange.close()
+    # Tasks that are still there when the interpreter ends crash it: all of them end before the reactor does.
+    reactor.addSystemEventTrigger("before", "shutdown", end)
+    server.run()
+    if not server.listening_addresses:
+        raise CommandError(f"Cannot listen on {host}:{port}. Is a simulator running there already?")

@@ -76,7 +76,7 @@ class Account:
         self._stale.set()
         self._caught_up_at: datetime | None = None
         self._wallet: Balance | None = None
-        self._wallet_read_at = float("-inf")
+        self._wallet_at = 0.0
 
     @property
     def ready(self) -> bool:
@@ -216,12 +216,19 @@ class Account:
         return [row.report for row in seen]
 
     async def balance(self) -> Balance:
-        """Cash. The ``margins`` channel keeps it fresh between reads, which saves weight."""
-        aged = self.waits.mono() - self._wallet_read_at >= self.config.balance_seconds
-        if self._wallet is None or aged or not self.stream.up:
-            self._wallet = parse_account.balance(await self._rest.balances())
-            self._wallet_read_at = self.waits.mono()
+        """Cash as last read or heard (the ``margins`` channel tells of changes). The engine asks every few seconds from
+        within its loop, so this answers from memory; only the first time it reads. Too old a figure is an error.
+        """
+        if self._wallet is None:
+            await self.read_balance()
+        age = self.waits.mono() - self._wallet_at
+        if self._wallet is None or age > 3 * self.config.balance_seconds:
+            raise DeltaError("timeout", f"The balance is {age:.0f} s old")
         return self._wallet
+
+    async def read_balance(self) -> None:
+        """Read the cash."""
+        self.wallet_seen(parse_account.balance(await self._rest.balances()))
 
     async def run(self) -> None:
         """Catch up whenever something may have been missed, for ever; a failed attempt is repeated."""
@@ -238,8 +245,8 @@ class Account:
                 failures += 1
 
     async def catch_up(self) -> None:
-        """Read open orders, orders of ours that are no longer among them, fills since the last time, and positions;
-        only then entries may go on.
+        """Read open orders, orders of ours that are no longer among them, fills since the last time, cash and
+        positions; only then entries may go on.
         """
         self._stale.clear()
         started = self._clock.now()
@@ -249,6 +256,7 @@ class Account:
                 self._report(report)
             await self._read_working(frozenset(resting))
             await self.fills.catch_up(self._caught_up_at or started)
+            await self.read_balance()
             self.frames.positions = {held.symbol: held.size for held in await self.positions()}
         except BaseException:
             self._stale.set()
@@ -258,10 +266,10 @@ class Account:
             self._ready.set()
 
     async def fall_back(self) -> None:
-        """One step of the fallback while the private stream is down: read this process's working orders, one light read
-        each; their fills follow.
+        """One step of the fallback while the private stream is down or lacks a channel: read this process's working
+        orders, one light read each; their fills follow.
         """
-        if not self.stream.up:
+        if not self.stream.whole:
             await self._read_working(frozenset())
 
     async def _read_working(self, seen: frozenset[str]) -> None:
@@ -291,8 +299,8 @@ class Account:
             self.fills.note(trade)
 
     def wallet_seen(self, balance: Balance) -> None:
-        """The wallet changed."""
-        self._wallet = balance
+        """The wallet as it is now."""
+        self._wallet, self._wallet_at = balance, self.waits.mono()
 
     def gap_seen(self, what: str) -> None:
         """Something was missed: entries stop until the account is read again."""

@@ -54,6 +54,14 @@ class DeltaConfig:
         at most and ``reserve_share`` of that is kept for closes and cancels. All times are seconds of wall time.
         ``order_wait_seconds`` bounds how long an order may wait for its turn before it is refused here, unsent.
         Keep-alive connections end on our side after ``keepalive_seconds``, before the exchange ends them.
+        ``connect_wait_seconds`` is how long connecting may hold the engine up; the rest happens behind it.
+        ``quota_seconds`` is how often the exchange's own meter is read (India only; 0 for never).
+
+    Silence
+        A watched quote older than ``quote_fallback_seconds`` is read over REST every ``fallback_seconds``; working
+        orders every ``order_fallback_seconds`` while the private stream is down. These are venue seconds, so that a
+        simulator in a hurry is not taken for a calm market, but never less than a fraction of a wall second.
+        An order that no answer came for is searched for everywhere at most every ``search_seconds``.
 
     Clock
         ``clock_speed`` is venue seconds per second: 1 at the exchange, more at a simulator in a hurry. Signatures are
@@ -90,6 +98,7 @@ class DeltaConfig:
     read_backoff_seconds: float = 0.25
     read_wait_seconds: float = 10.0
     order_wait_seconds: float = 1.0
+    connect_wait_seconds: float = 2.0
     connect_timeout: float = 3.0
     read_timeout: float = 5.0
     keepalive_seconds: float = 45.0
@@ -114,7 +123,9 @@ class DeltaConfig:
     quote_fallback_seconds: float = 10.0
     fallback_seconds: float = 5.0
     order_fallback_seconds: float = 2.0
+    search_seconds: float = 1.0
     balance_seconds: float = 60.0
+    quota_seconds: float = 60.0
     fill_attempts: int = 8
     fill_pause_seconds: float = 0.25
     dead_man_ttl_ms: int = 30_000
@@ -164,6 +175,10 @@ class DeltaConfig:
     def reserve(self) -> int:
         """The part of the budget that only closes and cancels may spend."""
         return int(self.budget * self.reserve_share)
+
+    def wall(self, venue_seconds: float) -> float:
+        """Wall seconds for a pause given in venue seconds, at least a fifth of one."""
+        return max(venue_seconds / self.clock_speed, min(venue_seconds, 0.2))
 
     @property
     def has_keys(self) -> bool:

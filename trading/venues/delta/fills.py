@@ -106,6 +106,9 @@ class FillDesk:
                 log.warning("Fills could not be read: %s", error, extra={"event": "delta_fills_unread"})
             if not self._owed:
                 return
+            if self._wake.is_set():
+                self._wake.clear()
+                continue
             await self._waits.sleep(self._config.fill_pause_seconds * min(2.0**attempt, 8.0))
         log.error(
             "The exchange told of trades but does not list them: orders %s",

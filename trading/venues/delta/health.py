@@ -13,7 +13,7 @@ def health(link: Link, account: Account | None) -> VenueHealth:
     """Connected means: every stream is up, and after a gap the account has been caught up."""
     trips = link.transport.round_trips
     bucket = link.limits.signed if account is not None else link.limits.unsigned
-    up = link.market.stream.up and (account is None or (account.stream.up and account.ready))
+    up = link.market.stream.whole and (account is None or (account.stream.whole and account.ready))
     return VenueHealth(
         connected=up,
         detail="; ".join(problems(link, account)),

@@ -12,7 +12,7 @@ import httpx
 from trading.venues.delta.clock import VenueClock
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.errors import DeltaError
-from trading.venues.delta.fields import BadField, decimal
+from trading.venues.delta.fields import BadField, decimal, whole
 from trading.venues.delta.inbox import Inbox
 from trading.venues.delta.limits import Limits
 from trading.venues.delta.market import Market
@@ -70,9 +70,9 @@ class Link:
         config = self.config
         chores = (
             self.market.stream.run(),
-            self.every(config.warm_seconds, self.warm),
+            self.every(config.warm_seconds, self.warm, at_once=not self.clock.synced),
             self.every(config.products_seconds, self.market.products.fresh),
-            self.every(config.fallback_seconds, self._fall_back),
+            self.every(config.wall(config.fallback_seconds), self._fall_back),
         )
         self._tasks = [asyncio.ensure_future(chore) for chore in (*chores, *more)]
 
@@ -85,10 +85,11 @@ class Link:
         self.market.stream.up = False
         await self.transport.close()
 
-    async def every(self, seconds: float, action: Callable[[], Awaitable[object]]) -> None:
+    async def every(self, seconds: float, action: Callable[[], Awaitable[object]], *, at_once: bool = False) -> None:
         """Do ``action`` every ``seconds``, for ever; a failure is logged and the next time comes."""
         while True:
-            await self.waits.sleep(seconds)
+            await self.waits.sleep(0.0 if at_once else seconds)
+            at_once = False
             try:
                 await action()
             except (DeltaError, BadField) as error:
@@ -109,6 +110,10 @@ class Link:
             raise DeltaError("bad_body", "/v2/settings carries no server_time")
         self.clock.sync(float(server_time), sent=sent, received=self.waits.mono())
         self.maintenance = settings.get("under_maintenance") in (True, "true")
+
+    async def read_meter(self) -> None:
+        """Count what others on this account spent. Raises DeltaError."""
+        self.limits.signed.observe(whole(await self.rest.quota(), "current_quota") or 0)
 
     async def _fall_back(self) -> None:
         await self.market.fall_back()

@@ -39,7 +39,9 @@ class Lookup:
         """The newest word on an order; ``since`` is the venue time it was committed."""
         late = self._is_late(client_order_id, since)
         try:
-            found = await self._find(client_order_id, product_id, since)
+            found = await self._find(
+                client_order_id, product_id, since, everywhere=late or self._may_search(client_order_id)
+            )
         except (DeltaError, BadField) as error:
             return OrderReport(
                 client_order_id, Outcome.UNKNOWN, code=getattr(error, "code", "bad_body"), detail=str(error)
@@ -62,9 +64,19 @@ class Lookup:
         age = self._clock.wall_seconds_since(since)
         return age >= self._config.absent_after_seconds + 2 * self._config.order_wait_seconds
 
-    async def _find(self, client_order_id: str, product_id: int, since: datetime) -> OrderReport | None:
+    def _may_search(self, client_order_id: str) -> bool:
+        """Whether the heavy reads are due; until the answer can be conclusive they need not follow every question."""
+        known = self._memory.known(client_order_id)
+        due = known.searched is None or self._mono() - known.searched >= self._config.search_seconds
+        if due:
+            known.searched = self._mono()
+        return due
+
+    async def _find(
+        self, client_order_id: str, product_id: int, since: datetime, *, everywhere: bool
+    ) -> OrderReport | None:
         direct = await self._direct(client_order_id)
-        if direct is not None:
+        if direct is not None or not everywhere:
             return direct
         if self._config.by_client_id_finds_filled:
             return None

@@ -104,11 +104,11 @@ class Market:
         return True
 
     def silent(self) -> bool:
-        """Whether a watched quote is older than the fallback allows, by wall seconds."""
-        oldest = self.quotes.oldest_at()
+        """Whether a watched quote is older than the fallback allows."""
+        oldest, allowed = self.quotes.oldest_at(), self.config.wall(self.config.quote_fallback_seconds)
         if oldest is None:
-            return self._mono() - self._watched_at > self.config.quote_fallback_seconds
-        return self._clock.wall_seconds_since(oldest) > self.config.quote_fallback_seconds
+            return self._mono() - self._watched_at > allowed
+        return self._clock.wall_seconds_since(oldest) > allowed
 
     def ages(self) -> dict[str, float | None]:
         """Wall seconds since the stamp of each watched quote; None before the first."""
@@ -137,5 +137,6 @@ class Market:
     def _system(self, frame: Row) -> None:
         status = text(frame, "status")
         if status != self.status:
-            log.warning("The exchange's status is %s", status or "unknown", extra={"event": "delta_system_status"})
+            level = logging.INFO if status in LIVE else logging.WARNING
+            log.log(level, "The exchange's status is %s", status, extra={"event": "delta_system_status"})
         self.status = status

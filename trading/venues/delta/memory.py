@@ -23,6 +23,7 @@ class Known:
     purpose: Purpose | None = None
     status: OrderStatus | None = None
     filled: int = 0
+    searched: float | None = None
     refusal: str = ""
     detail: str = ""
 
@@ -43,6 +44,10 @@ class OrderMemory:
         """An order by client id."""
         return self._orders.get(client_order_id)
 
+    def known(self, client_order_id: str) -> Known:
+        """An order by client id, remembered from now on."""
+        return self._orders.setdefault(client_order_id, Known(client_order_id))
+
     def sending(self, intent: OrderIntent, at: datetime, mono: float) -> None:
         """An order is about to leave."""
         self._orders[intent.client_order_id] = Known(
@@ -51,7 +56,7 @@ class OrderMemory:
 
     def refused(self, client_order_id: str, code: str, detail: str, *, final: bool) -> None:
         """The exchange said no; without ``final`` it remains to be seen whether it meant it."""
-        known = self._orders.setdefault(client_order_id, Known(client_order_id))
+        known = self.known(client_order_id)
         known.refusal, known.detail = code, detail
         if final:
             known.status = OrderStatus.REJECTED
@@ -62,10 +67,11 @@ class OrderMemory:
         self._owners[seen.order_id] = client_id
         if not client_id:
             return Known("")
-        known = self._orders.setdefault(client_id, Known(client_id))
+        known = self.known(client_id)
         known.order_id = seen.order_id
         known.product_id = seen.product_id or known.product_id
         known.symbol = seen.symbol or known.symbol
+        known.since = known.since or seen.created_at
         known.filled = max(known.filled, seen.report.filled)
         if known.status in (None, OrderStatus.OPEN, OrderStatus.REJECTED):
             known.status = seen.report.status
@@ -75,7 +81,7 @@ class OrderMemory:
         """An execution told which order it belongs to."""
         self._owners[order_id] = client_order_id
         if client_order_id:
-            self._orders.setdefault(client_order_id, Known(client_order_id)).order_id = order_id
+            self.known(client_order_id).order_id = order_id
 
     def owner(self, order_id: str) -> str | None:
         """Client id of an exchange id; empty for a foreign order, None if never heard of."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from trading.engine.ports import Balance
@@ -13,6 +14,7 @@ from trading.venues.delta.fields import (
     Row,
     decimal,
     inner,
+    moment,
     need_decimal,
     need_moment,
     need_text,
@@ -38,6 +40,7 @@ class SeenOrder:
     client_order_id: str
     product_id: int
     symbol: str
+    created_at: datetime | None
     report: OrderReport
 
 
@@ -63,7 +66,7 @@ def order(row: Row, *, client_order_id: str = "") -> SeenOrder:
         code=text(row, "cancellation_reason"),
     )
     symbol = text(row, "product_symbol") or text(row, "symbol")
-    return SeenOrder(order_id, client, whole(row, "product_id") or 0, symbol, report)
+    return SeenOrder(order_id, client, whole(row, "product_id") or 0, symbol, moment(row, "created_at"), report)
 
 
 @dataclass(frozen=True, slots=True)

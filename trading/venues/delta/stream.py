@@ -73,6 +73,11 @@ class Stream:
         self._ack_by = float("inf")
         self._connects: deque[float] = deque()
 
+    @property
+    def whole(self) -> bool:
+        """Up, with every channel."""
+        return self.up and not self.refused
+
     async def subscribe(self, channels: Mapping[str, Sequence[str]]) -> None:
         """Want exactly these channels with these symbols (none for channels without); only differences are sent."""
         before, self._wanted = self._wanted, {name: tuple(symbols) for name, symbols in channels.items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import httpx
 
@@ -71,20 +73,27 @@ class DeltaVenue:
         await self.account.follow(())
         await self.market.stream.subscribe({"product_updates": (), "system_status": ()})
         try:
-            await self.link.set_clock()
-            await self.account.catch_up()
-        except (DeltaError, BadField) as error:
-            self.account.gap_seen(f"connecting failed: {error}")
-        every, config = self.link.every, self.config
+            async with asyncio.timeout(self.config.connect_wait_seconds):
+                await self.link.set_clock()
+                await self.account.catch_up()
+        except (DeltaError, BadField, TimeoutError) as error:
+            self.account.gap_seen(f"connecting failed: {str(error) or 'no answer in time'}")
+        self.link.start(*self._chores())
+
+    def _chores(self) -> list[Coroutine[Any, Any, None]]:
+        every, config, account = self.link.every, self.config, self.account
         chores = [
-            self.account.stream.run(),
-            self.account.run(),
-            self.account.fills.run(),
-            every(config.order_fallback_seconds, self.account.fall_back),
+            account.stream.run(),
+            account.run(),
+            account.fills.run(),
+            every(config.wall(config.order_fallback_seconds), account.fall_back),
+            every(config.balance_seconds, account.read_balance),
         ]
+        if config.quota_seconds:
+            chores.append(every(config.quota_seconds, self.link.read_meter))
         if config.dead_man:
             chores.append(every(config.dead_man_ack_seconds, self.dead_man.step))
-        self.link.start(*chores)
+        return chores
 
     async def close(self) -> None:
         """Release the connections; the account goes on without us."""

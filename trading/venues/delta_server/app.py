@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -20,6 +19,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 MAX_BODY = 1_000_000
+GOODBYE = 1000
+FAREWELL_SECONDS = 0.3
 
 
 class DeltaApp:
@@ -32,6 +33,7 @@ class DeltaApp:
         self.control = Control(server, self.hub)
         self._pumps = pump
         self._pump: asyncio.Task[None] | None = None
+        self._connections: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -39,21 +41,31 @@ class DeltaApp:
             await self._lifespan(receive, send)
             return
         self._start()
-        if scope["type"] == "websocket":
-            await serve_socket(self.server, self.hub, scope, receive, send)
-        else:
-            await self._http(scope, receive, send)
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            if scope["type"] == "websocket":
+                await serve_socket(self.server, self.hub, scope, receive, send)
+            else:
+                await self._http(scope, receive, send)
+        finally:
+            self._connections.discard(task)
 
     def _start(self) -> None:
         if self._pumps and (self._pump is None or self._pump.done()):
             self._pump = asyncio.get_running_loop().create_task(self.hub.run())
 
     async def close(self) -> None:
-        """Stop the streams and let go of the account's file."""
-        if self._pump is not None:
-            self._pump.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pump
+        """Say goodbye to everybody, stop the streams and let go of the account's file."""
+        self._pumps = False
+        self.hub.drop(self.hub.sessions, GOODBYE)
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=FAREWELL_SECONDS)
+        running = [*self._connections, *([self._pump] if self._pump else [])]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         self.server.exchange.close()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -88,9 +100,11 @@ class DeltaApp:
         """Keep the caller waiting until it leaves or ``seconds`` passed."""
         gone = asyncio.ensure_future(left(receive))
         waited = asyncio.ensure_future(self.server.sleep(seconds))
-        _, pending = await asyncio.wait({gone, waited}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
+        try:
+            await asyncio.wait({gone, waited}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            waited.cancel()
         return html(504, "The origin did not answer in time.")
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from trading.venues.delta_server.app import DeltaApp
 from trading.venues.delta_server.config import ServerConfig
 from trading.venues.delta_server.server import DeltaServer
+from trading.venues.simulated.candles import recent_stats
 from trading.venues.simulated.config import SimulatedConfig
 from trading.venues.simulated.exchange import SimulatedExchange
 
@@ -29,4 +30,12 @@ def build_app(
     config = SimulatedConfig(seed=seed, start=start, speed=speed, balance=Decimal(balance), path=path)
     server = DeltaServer(SimulatedExchange(config), ServerConfig(api_key=api_key, api_secret=api_secret))
     server.faults.inject(faults)
+    warm_up(server)
     return DeltaApp(server)
+
+
+def warm_up(server: DeltaServer) -> None:
+    """Compute what the first reader of a chain would otherwise wait for."""
+    now = int(server.exchange.now().timestamp())
+    for item in server.catalogue.live():
+        recent_stats(server.exchange.market, item, now)

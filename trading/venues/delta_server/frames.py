@@ -12,7 +12,7 @@ from trading.venues.delta_server.formats import number, plain
 from trading.venues.delta_server.tape import PublicTrade
 from trading.venues.delta_server.tickers import implied, rho
 from trading.venues.delta_server.wire import Json
-from trading.venues.simulated.candles import Candle, day_stats
+from trading.venues.simulated.candles import Candle, recent_stats
 from trading.venues.simulated.clock import micros
 from trading.venues.simulated.market import Market
 from trading.venues.simulated.quoting import BookSide, Depth
@@ -33,7 +33,7 @@ def top(quote: Quote) -> Json:
 
 def ticker_row(market: Market, item: Instrument, quote: Quote, spot: Decimal) -> Json:
     """One element of a ``ticker`` frame's ``d``: ask before bid, and delta, gamma, rho, theta, vega."""
-    stats = day_stats(market, item.symbol, int(quote.at.timestamp()) // 3_600)
+    stats = recent_stats(market, item, int(quote.at.timestamp()))
     turnover = None if stats is None else float((stats.volume or 0) * item.contract_value * spot)
     best = top(quote)
     return {

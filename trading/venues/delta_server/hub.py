@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 
 from trading.venues.delta_server.faults import WireFault
@@ -11,6 +12,7 @@ from trading.venues.delta_server.public_feed import PublicFeed
 from trading.venues.delta_server.server import DeltaServer
 from trading.venues.delta_server.session import Session
 
+log = logging.getLogger("trading.delta_server")
 STEP_SECONDS = 0.05
 PRIVATE = "private"
 PUBLIC = "public"
@@ -30,7 +32,10 @@ class Hub:
     async def run(self) -> None:
         """Step for ever."""
         while True:
-            self.step()
+            try:
+                self.step()
+            except Exception:  # a stream that died in silence would look like a quiet market
+                log.exception("A step of the streams failed")
             await asyncio.sleep(STEP_SECONDS)
 
     def step(self) -> None:

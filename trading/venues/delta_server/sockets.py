@@ -49,6 +49,7 @@ async def serve_socket(
         session.closed = True
         hub.sessions.remove(session)
         writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
 
 
 async def _write(session: Session, send: Callable[[Message], Awaitable[None]]) -> None:

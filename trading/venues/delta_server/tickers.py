@@ -11,7 +11,7 @@ from trading.venues.delta_server.catalogue import category
 from trading.venues.delta_server.formats import iso, number, plain
 from trading.venues.delta_server.products import leverage
 from trading.venues.delta_server.wire import Json
-from trading.venues.simulated.candles import Candle, day_stats
+from trading.venues.simulated.candles import Candle, recent_stats
 from trading.venues.simulated.clock import micros
 from trading.venues.simulated.market import Market
 from trading.venues.simulated.products import at_second
@@ -71,7 +71,7 @@ def ticker(market: Market, instrument: Instrument, quote: Quote, spot: Decimal) 
         "oi_reduce_only_mode": False,
         "timestamp": micros(quote.at),
     }
-    stats = day_stats(market, instrument.symbol, int(quote.at.timestamp()) // 3600)
+    stats = recent_stats(market, instrument, int(quote.at.timestamp()))
     if stats is not None:
         row.update(_traded(stats, instrument, spot), time=iso(at_second(stats.time)))
     return row

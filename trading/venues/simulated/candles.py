@@ -13,9 +13,11 @@ from functools import lru_cache
 
 from trading.strategy.types import Instrument
 from trading.venues.simulated.market import Market
+from trading.venues.simulated.paths import Array
 from trading.venues.simulated.prints import PrintTimes, priced, print_times
 from trading.venues.simulated.products import at_second
 
+HOUR = 3_600
 DAY = 86_400
 RETENTION = 90 * DAY
 
@@ -63,8 +65,8 @@ def trade_candle(market: Market, instrument: Instrument, first: int, last: int) 
     times = print_times(market, instrument, first, last)
     if not len(times.seconds):
         return None
-    path = market.spots(instrument.underlying, at_second(int(times.seconds[0])), at_second(int(times.seconds[-1])))
-    level = path[times.seconds - times.seconds[0]]
+    start = first - first % HOUR
+    level = _path(market, instrument.underlying, start, last + HOUR - last % HOUR)[times.seconds - start]
     chosen = sorted({0, len(level) - 1, int(level.argmax()), int(level.argmin())})
     shown = PrintTimes(times.seconds[chosen], times.sizes[chosen], times.buys[chosen])
     prices = [trade.price for trade in priced(market, instrument, shown)]
@@ -74,14 +76,28 @@ def trade_candle(market: Market, instrument: Instrument, first: int, last: int) 
     return _candle(first, [opened, closed, max(prices), min(prices)], int(times.sizes.sum()))
 
 
+@lru_cache(maxsize=16)
+def _path(market: Market, underlying: str, first: int, last: int) -> Array:
+    """The index at every second; shared by all options that are looked at over the same time."""
+    return market.spots(underlying, at_second(first), at_second(last))
+
+
 def _candle(time: int, prices: list[Decimal], volume: int | None) -> Candle:
     """A candle of at least two prices: the first opens, the second closes."""
     return Candle(time, prices[0], max(prices), min(prices), prices[1], volume)
 
 
+def recent_stats(market: Market, instrument: Instrument, now: int) -> Candle | None:
+    """Public trades of 24 hours that ended within the last hour; None when there were none.
+
+    Every option begins its hour at another second, so that a chain never renews all of its figures at once.
+    """
+    offset = instrument.product_id * 37 % HOUR
+    return _day_stats(market, instrument.symbol, (now - offset) // HOUR, offset)
+
+
 @lru_cache(maxsize=4096)
-def day_stats(market: Market, symbol: str, hour: int) -> Candle | None:
-    """Public trades of the 24 hours that end with the Unix hour ``hour``; None when there were none."""
+def _day_stats(market: Market, symbol: str, hour: int, offset: int) -> Candle | None:
     instrument = market.contract(symbol)
-    last = hour * 3_600
+    last = hour * HOUR + offset
     return None if instrument is None else trade_candle(market, instrument, last - DAY, last - 1)

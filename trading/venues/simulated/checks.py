@@ -65,10 +65,16 @@ def check_market_state(request: OrderRequest, instrument: Instrument, quote: Quo
             "self_matching_disrupted_post_only", "the contract is in its opening auction: post-only orders only"
         )
     opposite = quote.ask if request.side is Side.BUY else quote.bid
-    if request.post_only and opposite is not None and acceptable(request.side, opposite, request.limit_price):
+    if crosses(request, quote):
         raise ExchangeError("immediate_execution_post_only", "the order would trade at once")
     if request.order_type is OrderType.MARKET and opposite is None:
         raise ExchangeError("no_liquidity_for_market_order", "nobody stands on the other side of the book")
+
+
+def crosses(request: OrderRequest, quote: Quote) -> bool:
+    """Whether a post-only order would trade at once."""
+    opposite = quote.ask if request.side is Side.BUY else quote.bid
+    return request.post_only and opposite is not None and acceptable(request.side, opposite, request.limit_price)
 
 
 def check_open_orders(request: OrderRequest, ledger: Ledger, config: SimulatedConfig) -> None:

@@ -21,7 +21,8 @@ class SimulatedConfig:
     venue seconds pass in a wall second (1 to 600). ``balance`` is the first deposit in dollars; ``path`` the
     account's SQLite file. Rates are fractions, GST included on top by ``gst_rate`` (``spec/delta_exchange.md`` §8).
     ``duplicate_client_id_code`` is documented nowhere, hence a setting. ``settlement_fee_rate`` is a fraction of the
-    payoff; India's is not confirmed, so it is zero.
+    payoff; India's is not confirmed, so it is zero. A post-only order that would trade is refused, or with
+    ``accept_crossing_post_only`` accepted and cancelled: the exchange does both.
     """
 
     seed: int = 7
@@ -38,6 +39,7 @@ class SimulatedConfig:
     margin: MarginFormula = field(default_factory=IsolatedMargin)
     max_open_orders: int = 100
     duplicate_client_id_code: str = "bad_schema"
+    accept_crossing_post_only: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError for a naive start, a speed outside 1 to 600, or a negative balance."""

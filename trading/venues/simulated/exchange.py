@@ -216,6 +216,10 @@ class SimulatedExchange:
                 if request.reduce_only:
                     request = checks.cover_position(request, self._account)
                 return self._account.save(self._accepted(request, instrument, at), at)
+            if self.config.accept_crossing_post_only and checks.crosses(request, quote):
+                crossing = self._accepted(request, instrument, at)
+                reason = "immediate_execution_post_only"
+                return self._account.save(replace(crossing, state=OrderState.CANCELLED, reason=reason), at)
             checks.check_market_state(request, instrument, quote)
             if request.reduce_only:
                 request = checks.shrink_to_position(request, self._ledger, self._account)

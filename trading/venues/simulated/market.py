@@ -107,19 +107,28 @@ class Listings:
     def strikes(self, series: Series, second: int) -> dict[int, int]:
         """Listed strikes of a series with the second each was launched."""
         bucket = second - second % HOUR_SECONDS
-        upto, launches = self._launches.get(series.day, (-1, {}))
-        if upto == bucket:
-            return launches
-        if upto > bucket:
-            upto, launches = -1, {}
-        launches = dict(launches)
+        upto, launches = self._computed(series, bucket)
+        return launches if upto == bucket else {strike: at for strike, at in launches.items() if at <= bucket}
+
+    def launch(self, series: Series, strike: int, second: int) -> int | None:
+        """When a strike of a series was launched; None if it is not listed at a Unix second."""
+        bucket = second - second % HOUR_SECONDS
+        launched = self._computed(series, bucket)[1].get(strike)
+        return launched if launched is not None and launched <= bucket else None
+
+    def _computed(self, series: Series, bucket: int) -> tuple[int, dict[int, int]]:
+        """The furthest listings known of a series, at least up to ``bucket``."""
+        known = self._launches.get(series.day, (-1, {}))
+        if known[0] >= bucket:
+            return known
+        launches = dict(known[1])
         for moment, name in series.listings(bucket):
-            if moment > upto:
+            if moment > known[0]:
                 spot, level = self._index.rough(moment)
                 for strike in ladder(self._index.spec, name, spot, level):
                     launches.setdefault(strike, moment)
-        self._launches[series.day] = (bucket, launches)
-        return launches
+        known = self._launches[series.day] = (bucket, launches)
+        return known
 
 
 class Market:
@@ -200,7 +209,7 @@ class Market:
         listings = self._listings.get(name.underlying)
         for series in listings.series(second) if listings else ():
             if series.day == name.day and listings is not None:
-                return listings.strikes(series, second).get(name.strike)
+                return listings.launch(series, name.strike, second)
         return None
 
     def _listed(self, name: OptionName, second: int) -> Instrument | None:

@@ -20,6 +20,7 @@ from trading.venues.delta.tests.support import (
     fill_row,
     good,
     intent,
+    l1,
     order_row,
     trade_frame,
 )
@@ -215,13 +216,53 @@ async def test_positions_without_symbols_are_read_product_by_product() -> None:
 
 async def test_the_margins_channel_saves_reads_of_the_balance() -> None:
     desk = await Desk().ready()
-    desk.venue.account.stream.up = True
     assert (await desk.venue.balance()).cash == 10_000
     desk.venue.account.frames.take({"type": "margins", "action": "update", **DOLLARS, "balance": "9990"})
     assert (await desk.venue.balance()).cash == 9_990
-    assert len(desk.exchange.asked("GET /v2/wallet/balances")) == 1
-    desk.time.advance(61)
+    assert desk.exchange.requests == []
+    await desk.venue.account.read_balance()
     assert (await desk.venue.balance()).cash == 10_000
+
+
+async def test_a_balance_that_is_too_old_is_unknown() -> None:
+    desk = await Desk().ready()
+    desk.time.advance(181)
+    with pytest.raises(VenueUnavailable, match="The balance is 181 s old"):
+        await desk.venue.balance()
+
+
+async def test_a_refused_channel_is_made_up_for_by_reads() -> None:
+    desk = await with_order(Desk())
+    desk.venue.account.stream.up = True
+    desk.venue.account.stream.refused["orders"] = "forbidden"
+    desk.exchange.on("GET /v2/orders/34521712", good(order_row(unfilled_size=4)))
+    await desk.venue.account.fall_back()
+    assert [report.filled for report in await desk.reports()] == [6]
+    assert "orders refused: forbidden" in desk.venue.health().detail
+
+
+async def test_an_idle_live_session_spends_less_than_300_in_five_minutes() -> None:
+    desk = await Desk(underlyings=("BTC", "ETH")).ready()
+    await desk.venue.market.watch("BTC", [PUT])
+    desk.exchange.on("GET /v2/rate_limits/quota", httpx.Response(200, json={"current_quota": 0}))
+    config, venue = desk.venue.config, desk.venue
+    venue.account.stream.up = True
+    engine = {5.0: venue.balance, 30.0: venue.positions, 30.001: venue.open_orders}
+    chores = {
+        config.warm_seconds: venue.link.warm,
+        config.products_seconds: venue.market.products.fresh,
+        config.fallback_seconds: venue.market.fall_back,
+        config.order_fallback_seconds: venue.account.fall_back,
+        config.balance_seconds: venue.account.read_balance,
+        config.quota_seconds + 0.001: venue.link.read_meter,
+    }
+    for second in range(1, 301):
+        desk.time.advance(1)
+        venue.market.stream._on_frame(l1(ts=desk.at(second)))
+        for seconds, action in [*engine.items(), *chores.items()]:
+            if second % round(seconds) == 0:
+                await action()
+    assert 0 < venue.link.limits.signed.used + venue.link.limits.unsigned.used < 300
 
 
 async def test_a_position_after_a_trade_is_remembered() -> None:

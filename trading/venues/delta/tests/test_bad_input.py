@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -49,6 +50,20 @@ async def test_a_failed_order_says_what_happened_and_what_to_do(answer: httpx.Re
     assert advice in report.detail
     assert KEY not in report.detail
     assert SECRET not in report.detail
+
+
+async def test_an_exchange_that_does_not_answer_holds_nothing_up() -> None:
+    desk = Desk(connect_wait_seconds=0.02)
+
+    async def hang(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    desk.venue.link.transport._client._transport = httpx.MockTransport(hang)
+    async with asyncio.timeout(1):
+        await desk.venue.connect()
+    assert "the account is being caught up" in desk.venue.health().detail
+    await desk.venue.close()
 
 
 async def test_connecting_with_a_wrong_key_does_not_raise_and_is_shown() -> None:

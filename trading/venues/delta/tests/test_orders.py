@@ -184,6 +184,16 @@ async def test_absent_needs_five_seconds_and_every_read() -> None:
     ]
 
 
+async def test_until_absent_can_be_said_the_heavy_reads_are_not_repeated_at_every_question() -> None:
+    desk = Desk()
+    await placed(desk, TIMEOUT)
+    for _ in range(10):
+        desk.time.advance(0.3)
+        assert (await desk.venue.order(COID, PUT_ID, SENT)).outcome is Outcome.UNKNOWN
+    assert len(desk.exchange.asked(BY_COID)) == 10
+    assert len(desk.exchange.asked("GET /v2/orders/history")) == 3
+
+
 @pytest.mark.parametrize(
     "route", [BY_COID, "GET /v2/orders", "GET /v2/orders/history", "GET /v2/fills", "GET /v2/positions"]
 )

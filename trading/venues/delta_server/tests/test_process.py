@@ -64,6 +64,14 @@ def test_bad_arguments_are_refused_with_a_sentence(tmp_path: Path, arguments: tu
         pass
 
 
+def test_a_taken_address_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with Simulator(tmp_path, *KEYS) as simulator:
+        second = Simulator(tmp_path, *KEYS, "--path", str(tmp_path / "second.sqlite3"))
+        second.use(simulator.port)
+        assert second.run() == 1
+        assert f"Cannot listen on 127.0.0.1:{simulator.port}" in second.output
+
+
 async def test_real_sockets_deliver_the_fill_of_a_real_request(tmp_path: Path) -> None:
     with Simulator(tmp_path, *KEYS, "--speed", "10") as simulator:
         item = await asyncio.to_thread(near_call, simulator.url)
@@ -99,6 +107,18 @@ async def test_a_socket_that_is_cut_off_sees_a_close(tmp_path: Path) -> None:
                 await asyncio.wait_for(private.recv(), 5)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 4011
+
+
+async def test_it_ends_cleanly_while_sockets_are_open(tmp_path: Path) -> None:
+    with Simulator(tmp_path, *KEYS) as simulator:
+        async with websockets.connect(f"{simulator.url.replace('http', 'ws')}/public") as public:
+            channels = [{"name": "ticker", "symbols": ["call_options"]}]
+            await public.send(json.dumps({"type": "subscribe", "payload": {"channels": channels}}))
+            await public.recv()
+            await asyncio.wait_for(public.recv(), 10)
+            assert await asyncio.to_thread(simulator.end, signal.SIGTERM) == 0
+        assert "Traceback" not in simulator.output
+        assert "was destroyed" not in simulator.output
 
 
 def test_a_raw_connection_is_kept_alive_and_carries_the_exact_envelope(tmp_path: Path) -> None:

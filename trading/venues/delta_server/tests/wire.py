@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -35,9 +36,9 @@ class Simulator:
     """``manage.py delta_simulator`` on a data directory of its own; ended when the block is left."""
 
     def __init__(self, data: Path, *arguments: str) -> None:
-        self.port = free_port()
-        self._log = data / "simulator.log"
-        self._arguments = ["--port", str(self.port), *arguments]
+        self._log = data / f"simulator-{secrets.token_hex(4)}.log"
+        self._given = arguments
+        self.use(free_port())
         self._environment = {
             **{name: os.environ[name] for name in KEPT if name in os.environ},
             "DATA_DIR": str(data),
@@ -45,12 +46,25 @@ class Simulator:
             "BACKEND_LOG_PATH": str(data / "backend.log"),
         }
 
-    def __enter__(self) -> Simulator:
+    def use(self, port: int) -> None:
+        """Listen on this port."""
+        self.port = port
+        self._arguments = ["--port", str(port), *self._given]
+
+    def run(self) -> int:
+        """Start it, and return its exit code once it ends by itself."""
+        self._start()
+        return self._process.wait(PATIENCE)
+
+    def _start(self) -> None:
         command = [sys.executable, "manage.py", "delta_simulator", *self._arguments]
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
                 command, cwd=PROJECT, env=self._environment, stdout=output, stderr=subprocess.STDOUT
             )
+
+    def __enter__(self) -> Simulator:
+        self._start()
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.strategy.types import Instrument, OrderType, Side
+from trading.venues.simulated.exchange import SimulatedExchange
 from trading.venues.simulated.prints import last_print, popularity
 from trading.venues.simulated.records import (
     BracketTerms,
@@ -243,6 +244,17 @@ def test_a_bracket_comes_to_life_when_its_entry_is_cancelled_half_filled() -> No
     bench.exchange.cancel(order_id=entry.id)
     (leg,) = bench.exchange.pending_orders()
     assert (leg.size, leg.parent_id) == (5, entry.id)
+
+
+def test_a_crossing_post_only_order_is_accepted_and_cancelled_where_the_exchange_does_so() -> None:
+    bench = make_bench()
+    config = replace(bench.exchange.config, accept_crossing_post_only=True)
+    exchange = SimulatedExchange(config, bench.clock, market=bench.exchange.market)
+    ask = bench.quote(bench.call).ask
+    assert ask is not None
+    order = exchange.place(limit(bench.call, Side.BUY, 5, ask, post_only=True))
+    assert (order.state, order.reason, order.filled) == (OrderState.CANCELLED, "immediate_execution_post_only", 0)
+    assert exchange.place(limit(bench.call, Side.BUY, 5, "0.1", post_only=True)).state is OrderState.OPEN
 
 
 def test_a_file_from_before_stops_is_brought_up_to_date(tmp_path: Path) -> None:
