@@ -26,7 +26,8 @@ PORT = 8021
 BASE = f"http://127.0.0.1:{PORT}"
 EMAIL, PASSWORD = "operator@example.com", "a-long-example-phrase-7"
 SIZES = ((1280, 900), (390, 844))
-PAST_SESSIONS = 6
+PAST_SESSIONS = 5
+FAST = 150
 LIVE_SECONDS = 55
 
 
@@ -102,13 +103,13 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     data = Path(tempfile.mkdtemp(prefix="strangle-pictures-"))
     browser_path = shutil.which("chromium")
-    manage(data, 600, "migrate", "--verbosity", "0")
-    manage(data, 600, "bootstrap_local")
+    manage(data, FAST, "migrate", "--verbosity", "0")
+    manage(data, FAST, "bootstrap_local")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        with served(data, 600):
+        with served(data, FAST):
             for _ in tqdm(range(PAST_SESSIONS), desc="past sessions"):
-                manage(data, 600, "start", "--now", "--wait")
+                manage(data, FAST, "start", "--now", "--wait")
             shoot(browser, folder, ("live-closed", "/"), ("history", "/history/"), ("session", "/history/1/"))
             shoot(browser, folder, ("configuration", "/configuration/"), ("configuration-form", "/configuration/1/"))
         with served(data, 1):

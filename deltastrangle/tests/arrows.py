@@ -29,9 +29,9 @@ ROOMS: dict[str, set[str]] = {
     "selectors": _STORED,
     "services": _SERVED,
 }
-# Only what runs inside the worker's process may know a venue or the worker itself; pages and services never do.
+# Only the worker, what builds its venues, and commands may know a venue; pages and services never do.
 GUARDED = {
-    "venues": {"venues", "venue_factory"},
+    "venues": {"venues", "venue_factory", "management"},
     "venue_factory": {"worker", "management"},
     "worker": {"management"},
 }

@@ -12,12 +12,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
-from django.utils.module_loading import import_string
 
 from trading.strategy.schedule import at_ist, parse_ist_time, trading_day
+from trading.venues.delta_server.build import build_app
 
 # By name, as daphne itself loads applications: the simulator is a program of its own that only starts from here.
-BUILD = "trading.venues.delta_server.build.build_app"
 
 
 class Command(BaseCommand):
@@ -45,7 +44,7 @@ class Command(BaseCommand):
         secret = options["api_secret"] or secrets.token_hex(24)
         path = options["path"] or str(settings.DATA_DIR / "delta_simulator.sqlite3")
         try:
-            app = import_string(BUILD)(
+            app = build_app(
                 path=path,
                 seed=options["seed"],
                 speed=options["speed"],
