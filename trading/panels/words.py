@@ -39,7 +39,6 @@ EXIT_REASONS: Final[dict[str, str]] = {
     "entry_failed": "Entry failed",
     "no_entry": "No entry was made",
     "closed_outside": "Closed outside the platform",
-    "settled": "Settled at expiry",
     "forced_exit": "Forced exit",
 }
 

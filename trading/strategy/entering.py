@@ -20,8 +20,22 @@ CHAIN_REPLY_SECONDS = 60.0
 ATTEMPT_OVERHEAD_SECONDS = 5
 NOT_OUR_STRIKES = frozenset({"in_the_money", "delta_band", "premium_band", "expected_move"})
 FATAL_CODES = frozenset(
-    {"insufficient_margin", "trading_mode", "naked_short_restricted", "invalid_api_key", "trading_blocked"}
+    {
+        "forbidden",
+        "insufficient_margin",
+        "invalid_api_key",
+        "ip_not_whitelisted_for_api_key",
+        "maintenance",
+        "naked_short_restricted",
+        "no_keys",
+        "signature_mismatch",
+        "trading_blocked",
+        "trading_mode",
+        "unauthorized_api_access",
+        "unauthorizedapiaccess",
+    }
 )
+"""Refusals that another attempt would only get again."""
 
 
 def waiting(turn: Turn) -> None:

@@ -11,6 +11,7 @@ from trading.strategy.types import Fill, OrderReport, OrderStatus, Purpose
 
 ASK_AGAIN_SECONDS = 1.0
 REPLY_SECONDS = 30.0
+ABSENT_CODE = "absent"
 
 
 def leg_of(turn: Turn, client_order_id: str) -> LegState | None:
@@ -34,7 +35,7 @@ def absorb_report(turn: Turn, report: OrderReport) -> None:
     if changed.status is OrderStatus.REJECTED and order.status is not OrderStatus.REJECTED:
         turn.say(
             "order_rejected",
-            f"{_name(changed)} was refused: {changed.detail or changed.code or 'no reason given'}",
+            f"{_name(changed)} {_refusal(changed)}",
             "warning",
             client_order_id=report.client_order_id,
             code=changed.code,
@@ -112,6 +113,12 @@ def _replace(turn: Turn, order: OrderState) -> None:
     leg = leg_of(turn, order.intent.client_order_id)
     if leg is not None:
         turn.state = turn.state.with_leg(leg.with_order(order))
+
+
+def _refusal(order: OrderState) -> str:
+    if order.code == ABSENT_CODE:
+        return "never reached the venue"
+    return f"was refused: {order.detail or order.code or 'no reason given'}"
 
 
 def _name(order: OrderState) -> str:

@@ -117,7 +117,6 @@ class ExitReason(StrEnum):
     ENTRY_FAILED = "entry_failed"
     NO_ENTRY = "no_entry"
     CLOSED_OUTSIDE = "closed_outside"
-    SETTLED = "settled"
 
 
 class StrikeMode(StrEnum):
