@@ -125,7 +125,7 @@ def test_the_detail_shows_orders_with_fills_legs_decisions_and_the_exit(client: 
         assert text in shown
     assert shown.count("↳ fill") == 4
     assert '<svg class="plot"' in shown
-    assert "stop −60 %" in shown
+    assert "stop −50 %" in shown
     assert "at 10 % lock 0 %" in shown
 
 

@@ -95,7 +95,7 @@ def test_the_idle_page_tells_the_story_of_the_last_session() -> None:
     for text in ("+$16.59", "+35.7 % of credit", "23 Nov 2026, 09:30 – 11:44 IST", "Call 80,800", "241.6", "148.2"):
         assert text in story
     assert '<svg class="plot"' in story
-    assert "stop −60 %" in story
+    assert "stop −50 %" in story
     assert reverse("session-detail", args=[made.pk]) in story
 
 
@@ -122,7 +122,7 @@ def test_a_waiting_page_has_its_schedule_its_plan_and_the_last_session() -> None
     schedule = {**snapshots.WAITING["schedule"], "planned_exit_at": None}
     alive_engine(phase="waiting", session_id=opened.pk, schedule=schedule, venue=snapshots.VENUE)
     shown = page()
-    for text in ("09:30 entry", "11:30 exit", "15:20 IST", "Nothing is decided yet.", "Last session", "+$16.59"):
+    for text in ("09:30 entry", "12:00 exit", "15:20 IST", "Nothing is decided yet.", "Last session", "+$16.59"):
         assert text in shown
 
 
