@@ -126,7 +126,7 @@ def test_the_detail_shows_orders_with_fills_legs_decisions_and_the_exit(client: 
     assert shown.count("↳ fill") == 4
     assert '<svg class="plot"' in shown
     assert "stop −50 %" in shown
-    assert "at 10 % lock 0 %" in shown
+    assert "at 8 % lock 0 %" in shown
 
 
 def test_the_cash_table_adds_up_as_printed_and_equals_the_net(client: Client) -> None:
