@@ -1,7 +1,8 @@
 """Turning a wish into an order: prices, attempts and client order ids.
 
-Selling (entry): a good-till-cancelled limit at the bid, re-priced at each attempt, never more than the slippage bound
-below the bid at which the strikes were picked. Buying (exit, unwind): an immediate-or-cancel limit above the ask that
+Selling (entry): a good-till-cancelled limit through the bid by a share of the slippage bound that grows with each
+attempt, so that a bid which ticks down meanwhile is still met; never more than the bound below the bid at which the
+strikes were picked. The venue fills at its bid, not at the limit. Buying (exit, unwind): an immediate-or-cancel limit above the ask that
 grows with each attempt up to the slippage bound; then market orders, which the venue itself bounds by its price band;
 with no offer in the book, a resting bid that walks up. A close never gives up.
 """
@@ -44,17 +45,18 @@ def to_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
 
 
 def sell_limit(leg: LegState, params: StrategyParams) -> Decimal | None:
-    """Limit of the next entry order: the bid, but not below the slippage bound.
-
-    None while there is no bid to judge by.
+    """Limit of the next entry order: through the bid, not below the slippage bound. None while there is no bid to judge
+    by.
     """
     quote = leg.quote
     reference = leg.decision_price
     if quote is None or quote.bid is None or reference is None:
         return None
-    floor = reference * (1 - params.max_slippage_pct / HUNDRED)
+    slippage = params.max_slippage_pct / HUNDRED
+    through = slippage * min(leg.attempts + 1, params.order_attempts) / params.order_attempts
     tick = leg.instrument.tick_size
-    price = max(to_tick(quote.bid, tick, ROUND_FLOOR), to_tick(floor, tick, ROUND_CEILING))
+    floor = to_tick(reference * (1 - slippage), tick, ROUND_CEILING)
+    price = max(to_tick(quote.bid * (1 - through), tick, ROUND_CEILING), floor)
     return _in_band(price, quote, tick)
 
 

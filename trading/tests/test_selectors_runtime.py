@@ -69,7 +69,7 @@ def test_a_session_without_a_worker_is_never_shown_as_idle() -> None:
     assert (runtime["strategy_id"], runtime["session_id"]) == (session.strategy_id, session.pk)
     config = runtime["config"]
     assert (config["id"], config["name"], config["revision"]) == (session.configuration_id, "Demo", 1)
-    assert (config["quantity"], config["contract_size"], config["delta_range"]) == (25, 0.001, [0.1, 0.15])
+    assert (config["quantity"], config["contract_size"], config["delta_range"]) == (25, 0.001, [0.1, 0.2])
 
 
 def test_a_new_session_replaces_the_last_one_in_the_picture_at_once() -> None:

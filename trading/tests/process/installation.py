@@ -13,13 +13,17 @@ import django
 OPERATOR: Final = "operator@example.com"
 PASSWORD: Final = "correct horse battery staple"
 
-# Nothing but the clock ends these, so that a test knows when.
+# Nothing but the clock ends these, so that a test knows when; and orders get the time that a busy machine takes, which
+# at many times real time is minutes of the venue's.
 PATIENT: Final[dict[str, Any]] = {
     "max_loss_pct": "1000",
     "max_profit_pct": "100",
     "leg_stop_multiple": None,
     "trailing_sl_enabled": False,
     "trailing_rules": {},
+    "order_timeout_seconds": 60,
+    "naked_leg_seconds": 300,
+    "stale_quote_seconds": 600,
 }
 HOLD_MINUTES: Final = {"Brief": 5, "Quarter hour": 15, "Two hours": 120}
 
