@@ -2,9 +2,9 @@
 
 Selling (entry): a good-till-cancelled limit through the bid by a share of the slippage bound that grows with each
 attempt, so that a bid which ticks down meanwhile is still met; never more than the bound below the bid at which the
-strikes were picked. The venue fills at its bid, not at the limit. Buying (exit, unwind): an immediate-or-cancel limit above the ask that
-grows with each attempt up to the slippage bound; then market orders, which the venue itself bounds by its price band;
-with no offer in the book, a resting bid that walks up. A close never gives up.
+strikes were picked. The venue fills at its bid, not at the limit. Buying (exit, unwind): an immediate-or-cancel limit
+above the ask that grows with each attempt up to the slippage bound; then market orders, which the venue itself bounds
+by its price band; with no offer in the book, a resting bid that walks up. A close never gives up.
 """
 
 from __future__ import annotations
