@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from trading.models import EngineCommand, PnlPoint, RuntimeSnapshot, StrategySession, TradingMode
 from trading.panels import PANELS
 from trading.tests import snapshots
@@ -270,9 +270,10 @@ def test_new_entries_can_be_stopped_and_resumed() -> None:
     assert TradingMode.objects.get().mode == "active"
 
 
-def test_a_viewer_may_not_steer() -> None:
+def test_a_viewer_may_not_steer_and_the_attempt_is_audited() -> None:
     assert press(signed_in("viewer"), action="panic").status_code == 403
     assert not TradingMode.objects.filter(mode="halted").exists()
+    assert AuditEvent.objects.filter(outcome="refused", actor_email__startswith="viewer").exists()
 
 
 def test_control_needs_a_csrf_token_and_a_post() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -13,9 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from accounts.permissions import login_required, operator_required
+from accounts.permissions import login_required
 from deltastrangle.errors import toast
-from deltastrangle.exceptions import ApplicationError, InvalidInput
+from deltastrangle.exceptions import ApplicationError, InvalidInput, PermissionRefused
 from trading.panels import PANELS, render_panel, render_panels
 from trading.panels.records import load
 from trading.selectors.runtime import current_runtime
@@ -68,15 +69,19 @@ def panels(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_POST
-@operator_required
+@login_required
 def control(request: HttpRequest) -> HttpResponseBase:
-    """Steer the engine. An htmx caller gets fresh forms and a toast, a plain form the live page with a message."""
+    """Steer the engine. An htmx caller gets fresh forms and a toast, a plain form the live page with a message. Whether
+    the caller may is for the service to say, so that a refusal is audited too.
+    """
     by_htmx = request.headers.get("HX-Request") == "true"
     try:
         message = _carry_out(request)
     except ApplicationError as error:
         if by_htmx:
             return toast(error.detail, status=error.status)
+        if isinstance(error, PermissionRefused):
+            raise PermissionDenied(error.detail) from error
         messages.error(request, error.detail)
         return redirect("live")
     if not by_htmx:
