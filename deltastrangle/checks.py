@@ -12,7 +12,13 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-EXCHANGE_KEYS = ("DELTA_API_KEY", "DELTA_API_SECRET")
+EXCHANGE_KEYS = ("DELTA_API_KEY", "DELTA_API_SECRET", "DELTA_TESTNET_API_KEY", "DELTA_TESTNET_API_SECRET")
+DELTA_ADDRESSES = (
+    ("http", ("DELTA_BASE_URL", "DELTA_TESTNET_URL")),
+    ("ws", ("DELTA_PUBLIC_WS_URL", "DELTA_PRIVATE_WS_URL")),
+    ("ws", ("DELTA_TESTNET_PUBLIC_WS_URL", "DELTA_TESTNET_PRIVATE_WS_URL")),
+)
+SMALLEST_WEIGHT_LIMIT = 1_000
 SHORTEST_SECRET = 32
 SPEED_RANGE = (1, 600)
 CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
@@ -123,6 +129,21 @@ def engine_timing() -> Iterator[CheckMessage]:
             yield Error(f"{name} must be above 0 and at most 60 seconds.", id="deltastrangle.E010")
     if settings.ENGINE_LEASE_SECONDS < 2:
         yield Error("ENGINE_LEASE_SECONDS must be at least 2.", id="deltastrangle.E010")
+
+
+@_check(Tags.compatibility)
+def delta_exchange() -> Iterator[CheckMessage]:
+    """E011: addresses of the exchange are of the right kind; speed and weight limit make sense."""
+    for scheme, names in DELTA_ADDRESSES:
+        for name in names:
+            address = getattr(settings, name)
+            if address and not address.startswith((f"{scheme}://", f"{scheme}s://")):
+                yield Error(f"{name} must start with {scheme}:// or {scheme}s://.", id="deltastrangle.E011")
+    low, high = SPEED_RANGE
+    if not low <= settings.DELTA_TESTNET_SPEED <= high:
+        yield Error(f"DELTA_TESTNET_SPEED must be between {low} and {high}.", id="deltastrangle.E011")
+    if settings.DELTA_WEIGHT_LIMIT < SMALLEST_WEIGHT_LIMIT:
+        yield Error(f"DELTA_WEIGHT_LIMIT must be at least {SMALLEST_WEIGHT_LIMIT}.", id="deltastrangle.E011")
 
 
 def _is_positive(amount: str) -> bool:

@@ -300,7 +300,22 @@ SIMULATED_VENUE_FAULTS = env_str("SIMULATED_VENUE_FAULTS")
 
 # Whether a session of mode `live` may be started at all.
 DELTA_LIVE_TRADING = env_bool("DELTA_LIVE_TRADING", False)
+DELTA_ENVIRONMENTS = ("india_prod", "india_testnet", "global_prod", "global_testnet")
+DELTA_ENVIRONMENT = env_str("DELTA_ENVIRONMENT", "india_prod", choices=DELTA_ENVIRONMENTS)
+# Empty addresses are those of the environment.
+DELTA_BASE_URL = env_str("DELTA_BASE_URL")
+DELTA_PUBLIC_WS_URL = env_str("DELTA_PUBLIC_WS_URL")
+DELTA_PRIVATE_WS_URL = env_str("DELTA_PRIVATE_WS_URL")
+DELTA_TESTNET_URL = env_str("DELTA_TESTNET_URL")
+DELTA_TESTNET_PUBLIC_WS_URL = env_str("DELTA_TESTNET_PUBLIC_WS_URL")
+DELTA_TESTNET_PRIVATE_WS_URL = env_str("DELTA_TESTNET_PRIVATE_WS_URL")
+# Not 1 only at a simulator in a hurry.
+DELTA_TESTNET_SPEED = env_float("DELTA_TESTNET_SPEED", 1.0)
+DELTA_WEIGHT_LIMIT = env_int("DELTA_WEIGHT_LIMIT", 10_000)
+DELTA_DEAD_MAN = env_bool("DELTA_DEAD_MAN", False)
 # Only the worker may know the exchange's keys: in any other process the names do not even exist.
 if IS_WORKER:
     DELTA_API_KEY = env_secret("DELTA_API_KEY")
     DELTA_API_SECRET = env_secret("DELTA_API_SECRET")
+    DELTA_TESTNET_API_KEY = env_secret("DELTA_TESTNET_API_KEY")
+    DELTA_TESTNET_API_SECRET = env_secret("DELTA_TESTNET_API_SECRET")

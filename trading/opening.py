@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from deltastrangle.exceptions import Conflict
-from trading.models import SessionStatus, StrategySession, TradingConfiguration
+from trading.models import Mode, SessionStatus, StrategySession, TradingConfiguration
 from trading.strategy.types import Phase
 
 
@@ -34,18 +34,34 @@ class AlreadyRunning(Conflict):
         )
 
 
+class NotConfirmed(Conflict):
+    """Nobody has confirmed that this revision may trade real money."""
+
+    code = "live_not_confirmed"
+
+    def __init__(self, configuration: TradingConfiguration) -> None:
+        super().__init__(
+            f"Revision {configuration.revision} of '{configuration.name}' is not confirmed for live trading. "
+            "Confirm it by typing its name.",
+            configuration_id=configuration.pk,
+        )
+
+
 def open_session(
     *, configuration: TradingConfiguration, started_by: User | None, enter_now: bool = False
 ) -> StrategySession:
     """Open a session that waits for its entry, pinned to the newest revision of ``configuration``.
 
     Its id is ``delta-strangle-`` and the wall time in UTC, with ``-2``, ``-3``… when that second is taken. Raises
-    ``AlreadyRunning`` while another session is open (the database's constraint decides a race), and ``Conflict`` for a
-    configuration that was never saved through the services.
+    ``AlreadyRunning`` while another session is open (the database's constraint decides a race), ``NotConfirmed`` for a
+    live one whose newest revision nobody confirmed (the next day's session may not trade money by what was edited
+    since), and ``Conflict`` for a configuration that was never saved through the services.
     """
     revision = configuration.revisions.order_by("-number").first()
     if revision is None:
         raise Conflict(f"Configuration '{configuration.name}' has no saved revision; save it once more.")
+    if configuration.mode == Mode.LIVE and not configuration.confirmed_for_live:
+        raise NotConfirmed(configuration)
     try:
         with transaction.atomic():
             return StrategySession.objects.create(

@@ -13,10 +13,10 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
-from trading.engine.ports import Venue
+from trading.engine.ports import ModeUnavailable
 from trading.engine.runtime import Engine, EngineSettings
 from trading.store import DjangoStore
-from trading.venue_factory import paper_venue
+from trading.venue_factory import Venues, speed_of
 
 log = logging.getLogger("trading.worker")
 LISTENER_PAUSE_SECONDS = 1.0
@@ -39,23 +39,17 @@ class EngineConsumer(AsyncConsumer):
             _running.wake()
 
 
-def build_engine(store: DjangoStore, owner: str = "") -> Engine:
-    """The engine as configured. Only ``paper`` sessions have a venue so far; the services refuse the other modes.
+def build_engine(store: DjangoStore, venues: Venues, owner: str = "") -> Engine:
+    """The engine as configured; a mode that this process has no venue for ends its session with the reason.
 
     ``owner`` gets a random ending: two containers may well have the same host name and process id, and must not take
     each other's lease for their own. Raises ImproperlyConfigured.
     """
-    paper = paper_venue()
-
-    def venue_for(mode: str) -> Venue:
-        if mode != "paper":
-            raise ValueError(f"No venue is configured for mode '{mode}'.")
-        return paper
-
     speed = settings.SIMULATED_VENUE_SPEED
     return Engine(
         store=store,
-        venue_for=venue_for,
+        venue_for=venues.venue_for,
+        speed_of=speed_of,
         owner=f"{owner or settings.ENGINE_OWNER}-{secrets.token_hex(2)}",
         settings=EngineSettings(
             lease_seconds=settings.ENGINE_LEASE_SECONDS,
@@ -71,15 +65,15 @@ def build_engine(store: DjangoStore, owner: str = "") -> Engine:
 async def run_engine(stop: asyncio.Event) -> None:
     """Run the engine until ``stop`` is set, then end it cleanly."""
     global _running
-    store = DjangoStore()
-    engine = build_engine(store)
+    store, venues = DjangoStore(), Venues()
+    engine = build_engine(store, venues)
     _running = engine
     gc.freeze()
     try:
         await engine.run(stop)
     finally:
         _running = None
-        await engine.venue.close()
+        await venues.close()
         await store.close()
 
 
@@ -117,14 +111,14 @@ def flatten_here(timeout: float = 120.0) -> bool:
     """Take the stale lease in this process and work until the running session is closed
 
     True when it is; False as soon as another worker holds the lease, whose business it then is. For ``manage.py
-    panic`` without a worker.
+    panic`` without a worker. Raises ModeUnavailable where this process has no venue for the session.
     """
     return asyncio.run(_flatten(timeout))
 
 
 async def _flatten(timeout: float) -> bool:
-    store = DjangoStore()
-    engine = build_engine(store, owner=f"{settings.ENGINE_OWNER}:panic")
+    store, venues = DjangoStore(), Venues()
+    engine = build_engine(store, venues, owner=f"{settings.ENGINE_OWNER}:panic")
     try:
         async with asyncio.timeout(timeout):
             while True:
@@ -133,10 +127,12 @@ async def _flatten(timeout: float) -> bool:
                     return True
                 if engine.token is None:
                     return False
+                if engine.stranded:
+                    raise ModeUnavailable(engine.stranded)
                 await engine.venue.wait(FLATTEN_LOOP_SECONDS)
     except TimeoutError:
         return False
     finally:
         await engine.shut_down()
-        await engine.venue.close()
+        await venues.close()
         await store.close()

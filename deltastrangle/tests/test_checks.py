@@ -18,6 +18,7 @@ ALL = (
     checks.database_options,
     checks.simulated_venue,
     checks.engine_timing,
+    checks.delta_exchange,
 )
 
 
@@ -47,6 +48,10 @@ def test_the_defaults_pass() -> None:
         ({"SIMULATED_VENUE_BALANCE": "-1"}, "E009"),
         ({"ENGINE_LEASE_SECONDS": 1.0}, "E010"),
         ({"ENGINE_PUBLISH_SECONDS": 0.0}, "E010"),
+        ({"DELTA_TESTNET_URL": "127.0.0.1:9400"}, "E011"),
+        ({"DELTA_PRIVATE_WS_URL": "https://127.0.0.1"}, "E011"),
+        ({"DELTA_TESTNET_SPEED": 0.5}, "E011"),
+        ({"DELTA_WEIGHT_LIMIT": 0}, "E011"),
     ],
 )
 def test_it_fires(settings: Settings, changes: dict[str, Any], expected: str) -> None:
@@ -62,7 +67,7 @@ def test_live_is_fine_in_the_split_layout(settings: Settings) -> None:
     assert ids() == []
 
 
-@pytest.mark.parametrize("name", ["DELTA_API_KEY", "DELTA_API_SECRET", "DELTA_API_SECRET_FILE"])
+@pytest.mark.parametrize("name", ["DELTA_API_KEY", "DELTA_API_SECRET_FILE", "DELTA_TESTNET_API_SECRET"])
 def test_it_refuses_exchange_keys_in_the_web(settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "value")
     assert ids() == ["deltastrangle.E002"]

@@ -21,7 +21,7 @@ SCRIPTS = sorted(path for path in (*(ROOT / "scripts").glob("*.sh"), ROOT / ".ci
 def test_only_the_worker_is_given_the_exchange_keys() -> None:
     def knows(service: dict[str, Any]) -> bool:
         given = [*service.get("secrets", ()), *service.get("environment", {})]
-        return any(name.lower().startswith("delta_api") for name in given)
+        return any(name.lower().startswith(("delta_api", "delta_testnet_api")) for name in given)
 
     assert [name for name, service in SERVICES.items() if knows(service)] == ["worker"]
     assert SERVICES["worker"]["environment"]["STRANGLE_ROLE"] == "worker"

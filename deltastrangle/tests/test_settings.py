@@ -35,8 +35,8 @@ def show(tmp_path: Path, expression: str, **environment: str) -> object:
 
 
 def test_the_web_does_not_know_the_exchange_keys_even_when_they_are_there(tmp_path: Path) -> None:
-    keys = {"DELTA_API_KEY": "key-of-mine", "DELTA_API_SECRET": "secret-of-mine"}
-    named = "[name for name in dir(settings) if name.startswith('DELTA_API')]"
+    keys = {"DELTA_API_KEY": "key-of-mine", "DELTA_API_SECRET": "secret-of-mine", "DELTA_TESTNET_API_KEY": "test-key"}
+    named = "[name for name in dir(settings) if name.startswith('DELTA_') and '_API_' in name]"
     assert show(tmp_path, named, STRANGLE_ROLE="web", **keys) == []
     assert show(tmp_path, "settings.DELTA_API_SECRET", STRANGLE_ROLE="worker", **keys) == "secret-of-mine"
     result = run(tmp_path, "manage.py", "check", STRANGLE_ROLE="web", **SECRETS, **keys)

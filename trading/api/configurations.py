@@ -69,6 +69,7 @@ class ConfigurationRead(serializers.Serializer[Any]):
             **{spec.name: api_field(spec, reading=True) for spec in FIELDS},
             "is_active": serializers.BooleanField(),
             "revision": serializers.IntegerField(help_text="Number of the newest revision."),
+            "confirmed_for_live": serializers.BooleanField(help_text="Whether that revision may trade real money."),
             "created_at": serializers.DateTimeField(),
             "updated_at": serializers.DateTimeField(),
         }
@@ -81,6 +82,12 @@ class ConfigurationWrite(serializers.Serializer[Any]):
         """Every field of the table, and the active flag."""
         flag = serializers.BooleanField(required=False, allow_null=True, help_text="Left alone when absent.")
         return {**{spec.name: api_field(spec, reading=False) for spec in FIELDS}, "is_active": flag}
+
+
+class ConfirmLiveWrite(serializers.Serializer[Any]):
+    """The typed confirmation that a live configuration needs for each revision."""
+
+    name = serializers.CharField(max_length=50, help_text="The configuration's name, exactly.")
 
 
 class OutdatedSessionRead(serializers.Serializer[Any]):
@@ -222,6 +229,20 @@ class DeactivateView(ConfigurationAPI):
         return Response(ConfigurationRead(made).data)
 
 
+class ConfirmLiveView(ConfigurationAPI):
+    """Let the newest revision trade real money."""
+
+    @extend_schema(request=ConfirmLiveWrite, responses=ConfigurationRead)
+    def post(self, request: Request, pk: str) -> Response:
+        """Confirm, by typing the configuration's name."""
+        asked = ConfirmLiveWrite(data=self.values(request))
+        asked.is_valid(raise_exception=True)
+        made = services.confirm_live(
+            configuration_id=int(pk), typed_name=asked.validated_data["name"], **self.who(request)
+        )
+        return Response(ConfigurationRead(made).data)
+
+
 class CloneView(ConfigurationAPI):
     """Copy one."""
 
@@ -247,6 +268,7 @@ _ROUTES: tuple[tuple[str, type[ConfigurationAPI], str], ...] = (
     (f"/{ID}", ConfigurationView, "api-configuration"),
     (f"/{ID}/activate", ActivateView, "api-configuration-activate"),
     (f"/{ID}/deactivate", DeactivateView, "api-configuration-deactivate"),
+    (f"/{ID}/confirm-live", ConfirmLiveView, "api-configuration-confirm-live"),
     (f"/{ID}/clone", CloneView, "api-configuration-clone"),
     (f"/{ID}/revisions", RevisionsView, "api-configuration-revisions"),
 )

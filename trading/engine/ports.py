@@ -19,6 +19,10 @@ class VenueUnavailable(Exception):
     """A read failed. The truth at the venue is unknown, which is never the same as empty."""
 
 
+class ModeUnavailable(Exception):
+    """This process has no venue for a session's mode; the text tells an operator what is missing."""
+
+
 class OutcomeUnknown(Exception):
     """A write left and no answer came: the venue may or may not have acted."""
 

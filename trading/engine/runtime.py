@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from trading.engine.ports import LeaseLost, PendingCommand, Store, Venue
+from trading.engine.ports import LeaseLost, ModeUnavailable, PendingCommand, SessionSpec, Store, Venue, VenueHealth
+from trading.engine.refusal import Stranded, holds_nothing, refused_session
 from trading.engine.session import SessionRunner
 from trading.engine.view import WorkerFacts, runtime_view
 from trading.strategy.events import Commanded, Order
@@ -35,7 +36,11 @@ class EngineSettings:
 
 
 class Engine:
-    """Owns the lease and at most one session. ``wall`` is a monotonic clock in seconds, injected for tests."""
+    """Owns the lease and at most one session. ``wall`` is a monotonic clock in seconds, injected for tests.
+
+    ``venue_for`` gives the venue of a mode or raises ModeUnavailable; ``speed_of`` its venue seconds per wall second,
+    that of the settings unless given.
+    """
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class Engine:
         store: Store,
         venue_for: Callable[[str], Venue],
         owner: str,
+        speed_of: Callable[[str], float] | None = None,
         settings: EngineSettings | None = None,
         wall: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -52,6 +58,7 @@ class Engine:
         self.session: SessionRunner | None = None
         self.token: int | None = None
         self._venue_for = venue_for
+        self._speed_of = speed_of or (lambda _mode: self.settings.speed)
         self._venue = venue_for("paper")
         self._wall = wall
         self._started = wall()
@@ -59,11 +66,18 @@ class Engine:
         self._wake = asyncio.Event()
         self._mode = "active"
         self._standing_by = False
+        self._stranded: Stranded | None = None
+        self._refused: dict[int, str] = {}
 
     @property
     def venue(self) -> Venue:
         """The venue of the running session, else the paper venue."""
         return self.session.venue if self.session is not None else self._venue
+
+    @property
+    def stranded(self) -> str:
+        """Why an open session that holds something has no venue in this process; empty when all is well."""
+        return self._stranded.reason if self._stranded else ""
 
     def wake(self) -> None:
         """Have the loop look at its commands now."""
@@ -184,14 +198,32 @@ class Engine:
     async def _load_session(self) -> None:
         spec = await self.store.open_session()
         if spec is None:
+            self._stranded = None
             return
-        venue = self._venue_for(spec.mode)
+        try:
+            venue = self._venue_for(spec.mode)
+        except ModeUnavailable as error:
+            await self._refuse(spec, str(error))
+            return
+        self._stranded = None
         await venue.connect()
         session = SessionRunner(spec, venue=venue, store=self.store, mode=lambda: self._mode, on_event=self._wake.set)
         await session.begin(
             sample_seconds=self.settings.sample_seconds, samples=await self.store.samples(spec.session_id)
         )
         self.session = session
+
+    async def _refuse(self, spec: SessionSpec, reason: str) -> None:
+        """A session without a venue ends if it holds nothing; else it stays open, commands wait, and we say so."""
+        if self.token is None:
+            return
+        if holds_nothing(spec):
+            log.error("Session refused: %s", reason, extra={"event": "mode_refused", "strategy_id": spec.strategy_id})
+            self._refused = {spec.session_id: reason}
+            await self.store.write(refused_session(spec, reason, datetime.now(UTC)), token=self.token)
+        elif self._stranded is None or self._stranded.reason != reason:
+            self._stranded = Stranded(spec, reason)
+            log.critical("Nobody guards %s: %s", spec.strategy_id, reason, extra={"event": "session_stranded"})
 
     async def _run_session(self, session: SessionRunner) -> None:
         if self.token is None:
@@ -227,11 +259,15 @@ class Engine:
     async def _obey(self, command: PendingCommand, *, overruled: bool) -> None:
         if self.session is None:
             await self._load_session()
+        if self._stranded:
+            return
         session = self.session if self.session is not None and self.session.state.open else None
         match command.action:
             case "start":
                 known = session is not None and session.spec.session_id == command.session_id
                 result: dict[str, object] = {"accepted": known}
+                if not known and command.session_id in self._refused:
+                    result["error"] = self._refused[command.session_id]
                 await self.store.settle_command(command.command_id, ok=known, result=result)
             case "stop" | "panic":
                 order = (
@@ -279,13 +315,13 @@ class Engine:
             venue_name=venue.name,
             venue_now=venue.now(),
             wall_now=datetime.now(UTC),
-            speed=self.settings.speed,
-            health=venue.health(),
+            speed=self._speed_of(session.spec.mode if session is not None else "paper"),
+            health=VenueHealth(False, self.stranded) if self._stranded else venue.health(),
             balance=session.balance if session is not None else None,
             trading_mode=self._mode,
         )
         if session is None:
-            payload = runtime_view(facts, None, None)
+            payload = runtime_view(facts, *(self._stranded.seen if self._stranded else (None, None)))
         else:
             payload = runtime_view(
                 facts,

@@ -19,6 +19,7 @@ from trading.models.control import (
     TradingModeChoice,
 )
 from trading.models.ledger import FillLedger, OrderLedger, PositionLedger
+from trading.models.preflight import PreflightRun
 from trading.models.session import DecisionRecord, PnlPoint, SessionStatus, StrategySession
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "OrderLedger",
     "PnlPoint",
     "PositionLedger",
+    "PreflightRun",
     "RepeatChoice",
     "RuntimeSnapshot",
     "SessionStatus",

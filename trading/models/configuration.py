@@ -122,6 +122,7 @@ class TradingConfiguration(models.Model):
     stale_quote_seconds = models.PositiveSmallIntegerField(default=60)
     is_active = models.BooleanField(default=False)
     revision = models.PositiveIntegerField(default=0)
+    live_confirmed_revision = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -134,6 +135,11 @@ class TradingConfiguration(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def confirmed_for_live(self) -> bool:
+        """Whether somebody typed its name to let this very revision trade real money."""
+        return self.revision > 0 and self.live_confirmed_revision == self.revision
 
 
 class ConfigurationRevision(models.Model):

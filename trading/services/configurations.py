@@ -21,7 +21,7 @@ from accounts.services import record_event
 from deltastrangle.exceptions import ApplicationError, Conflict, InvalidInput, NotFound, PermissionRefused
 from trading.configuration_fields import BY_NAME
 from trading.configuration_rules import clean, imply_expiry_rule
-from trading.models import ConfigurationRevision, StrategySession, TradingConfiguration
+from trading.models import ConfigurationRevision, Mode, StrategySession, TradingConfiguration
 from trading.params import json_values, values_of
 from trading.selectors import configurations as selectors
 from trading.strategy.schedule import trading_day
@@ -215,6 +215,32 @@ def deactivate_configuration(
         configuration = _locked(configuration_id)
         operation.on(configuration)
         _set_active(configuration, False)
+    return configuration
+
+
+def confirm_live(
+    *,
+    actor: User | None,
+    configuration_id: int,
+    typed_name: str,
+    source: str = "web",
+    request: HttpRequest | None = None,
+) -> TradingConfiguration:
+    """Let the newest revision of a live configuration trade real money; whoever confirms types its exact name.
+
+    Any later save needs its own confirmation. ``NotFound``, ``Conflict`` for another mode, ``InvalidInput`` (``name``).
+    """
+    with _operation(actor, "confirm_live", source, request, f"configuration {configuration_id}") as operation:
+        configuration = _locked(configuration_id)
+        operation.on(configuration)
+        if configuration.mode != Mode.LIVE:
+            raise Conflict(f"Only a configuration of mode 'live' is confirmed; this one is '{configuration.mode}'.")
+        if typed_name.strip() != configuration.name:
+            message = f"Type the configuration's name exactly: {configuration.name}"
+            raise InvalidInput(message, fields={"name": [message]})
+        configuration.live_confirmed_revision = configuration.revision
+        configuration.save(update_fields=["live_confirmed_revision", "updated_at"])
+        operation.detail = {"revision": configuration.revision}
     return configuration
 
 

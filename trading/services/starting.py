@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from django.conf import settings
 from django.utils import timezone
 
 from deltastrangle.exceptions import Conflict, NotFound
 from trading.models import ExpiryRuleChoice, Mode, TradingConfiguration, TradingModeChoice
 from trading.selectors.configurations import active_configuration, get_by_name, get_configuration
+from trading.selectors.preflight import preflight_refusal
 from trading.selectors.runtime import ModeView, trading_mode
 from trading.services.guards import invalid
 from trading.strategy.schedule import trading_day
@@ -46,10 +48,37 @@ def require_startable(configuration: TradingConfiguration) -> None:
     mode = trading_mode()
     if mode.mode != TradingModeChoice.ACTIVE:
         raise EntriesLocked(mode)
-    if configuration.mode != Mode.PAPER:
-        message = f"Mode '{configuration.mode}' is not available on this installation yet; choose 'paper'."
-        raise invalid("mode", message)
+    missing = missing_for_mode(configuration)
+    if missing:
+        raise invalid("mode", f"Mode '{configuration.mode}' cannot start. {' '.join(missing)}")
     _require_expiry_ahead(configuration)
+
+
+def missing_for_mode(configuration: TradingConfiguration) -> list[str]:
+    """What the configuration's mode still lacks here, a sentence each. Whether the worker holds keys only it knows."""
+    missing: list[str] = []
+    if configuration.mode in (Mode.TESTNET, Mode.LIVE) and settings.STRANGLE_LAYOUT != "split":
+        missing.append(
+            "It needs the split layout (STRANGLE_LAYOUT=split with a worker of its own): "
+            "the exchange's keys belong where no page is served."
+        )
+    if configuration.mode == Mode.LIVE:
+        missing += _missing_for_live(configuration)
+    return missing
+
+
+def _missing_for_live(configuration: TradingConfiguration) -> list[str]:
+    missing: list[str] = []
+    if not settings.DELTA_LIVE_TRADING:
+        missing.append("Live trading is switched off (DELTA_LIVE_TRADING).")
+    if not configuration.confirmed_for_live:
+        missing.append(
+            f"Revision {configuration.revision} of '{configuration.name}' is not confirmed for live trading; "
+            "confirm it by typing its name."
+        )
+    if stale := preflight_refusal(Mode.LIVE.value):
+        missing.append(stale)
+    return missing
 
 
 def _require_expiry_ahead(configuration: TradingConfiguration) -> None:

@@ -147,7 +147,7 @@ def test_start_accepts_a_fixed_date_that_is_today_in_india() -> None:
 
 def test_start_refuses_a_mode_this_installation_has_not() -> None:
     make.configuration(mode="live")
-    with pytest.raises(InvalidInput, match="Mode 'live' is not available on this installation yet; choose 'paper'"):
+    with pytest.raises(InvalidInput, match=r"Mode 'live' cannot start\. It needs the split layout"):
         ask("start")
 
 

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from trading.management.base import EngineCommandBase
+from trading.engine.ports import ModeUnavailable
+from trading.management.base import NO_ENGINE, EngineCommandBase
 from trading.selectors.runtime import engine_alive
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Command(EngineCommandBase):
         self.add_timeout(parser, 120)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Exits 0 when flat, 3 when it is not flat in time."""
+        """Exits 0 when flat, 3 when it is not flat in time, or cannot be made so from here."""
         deadline = self.monotonic() + options["timeout"]
         result = self.ask("panic", reason=options["reason"])
         if result.session_id is None:
@@ -49,6 +50,9 @@ class Command(EngineCommandBase):
         self.stdout.write("No engine holds the lease: flattening from here.")
         try:
             self.flatten(max(1.0, deadline - self.monotonic()))
+        except ModeUnavailable as error:
+            message = f"Cannot flatten from here: {error} Run this with the worker's environment, or start the worker."
+            raise CommandError(message, returncode=NO_ENGINE) from error
         except Exception as error:
             logger.exception("flatten_here_failed")
             self.stderr.write(f"Flattening from here failed ({error}); trying again.")
