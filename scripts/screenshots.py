@@ -1,16 +1,16 @@
 """Takes the pictures in docs/screenshots from a real run: a few simulated days at high speed, then one live session.
 
-Usage: .venv/bin/python scripts/screenshots.py [folder]. Needs the development requirements and Chromium.
+Needs the development requirements and Chromium: .venv/bin/python scripts/screenshots.py --scene live
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -97,30 +97,49 @@ def shoot(browser: Browser, folder: Path, *targets: tuple[str, str]) -> None:
             page.screenshot(path=folder / f"{name}-{ending}.png", full_page=True)
 
 
+def past(data: Path, browser: Browser, folder: Path) -> None:
+    """Some finished sessions: the idle page, History, one session, the configuration pages."""
+    with served(data, FAST):
+        for _ in tqdm(range(PAST_SESSIONS), desc="past sessions"):
+            manage(data, FAST, "start", "--now", "--wait")
+        shoot(browser, folder, ("live-closed", "/"), ("history", "/history/"), ("session", "/history/1/"))
+        shoot(browser, folder, ("configuration", "/configuration/"), ("configuration-form", "/configuration/1/"))
+
+
+def waiting(data: Path, browser: Browser, folder: Path) -> None:
+    """A session that waits for its entry time."""
+    with served(data, 1):
+        manage(data, 1, "start")
+        shoot(browser, folder, ("live-waiting", "/"))
+        manage(data, 1, "stop")
+
+
+def live(data: Path, browser: Browser, folder: Path) -> None:
+    """A session that is being guarded."""
+    with served(data, 60):
+        manage(data, 60, "start", "--now")
+        for _ in tqdm(range(LIVE_SECONDS), desc="live session"):
+            time.sleep(1)
+        shoot(browser, folder, ("live", "/"))
+
+
+SCENES = {"past": past, "waiting": waiting, "live": live}
+
+
 def main() -> None:
-    """Play the scenes and take the pictures."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Play the scenes that were asked for, all of them unless told otherwise, and take their pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "screenshots")
+    parser.add_argument("--scene", action="append", choices=list(SCENES), help="only this scene (may be repeated)")
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
     data = Path(tempfile.mkdtemp(prefix="strangle-pictures-"))
-    browser_path = shutil.which("chromium")
     manage(data, FAST, "migrate", "--verbosity", "0")
     manage(data, FAST, "bootstrap_local")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        with served(data, FAST):
-            for _ in tqdm(range(PAST_SESSIONS), desc="past sessions"):
-                manage(data, FAST, "start", "--now", "--wait")
-            shoot(browser, folder, ("live-closed", "/"), ("history", "/history/"), ("session", "/history/1/"))
-            shoot(browser, folder, ("configuration", "/configuration/"), ("configuration-form", "/configuration/1/"))
-        with served(data, 1):
-            manage(data, 1, "start")
-            shoot(browser, folder, ("live-waiting", "/"))
-            manage(data, 1, "stop")
-        with served(data, 60):
-            manage(data, 60, "start", "--now")
-            for _ in tqdm(range(LIVE_SECONDS), desc="live session"):
-                time.sleep(1)
-            shoot(browser, folder, ("live", "/"))
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name in asked.scene or SCENES:
+            SCENES[name](data, browser, asked.folder)
         browser.close()
     shutil.rmtree(data, ignore_errors=True)
 
