@@ -76,12 +76,12 @@ class Watch:
             self.most = max(self.most, short.get(symbol, 0) + resting.get(symbol, 0))
 
 
-async def one_day(seed: int, plan: Plan) -> tuple[Rig, StrategySession, Watch, int]:
-    """Run one day to its end."""
+async def one_day(seed: int, plan: Plan, kind: type[Rig] = Rig) -> tuple[Rig, StrategySession, Watch, int]:
+    """Run one day to its end, on a rig of this kind."""
     dice = random.Random(seed)
     underlying, contract_size = dice.choice([("BTC", "0.001"), ("BTC", "0.001"), ("ETH", "0.01")])
     quantity = dice.choice([1, 3, 10, 40, 250])
-    rig = Rig(seed=seed, start=MORNING + timedelta(minutes=dice.randrange(0, 5)), faults=plan.faults)
+    rig = kind(seed=seed, start=MORNING + timedelta(minutes=dice.randrange(0, 5)), faults=plan.faults)
     asked_at = MORNING + timedelta(minutes=dice.randrange(6, 300))
     session = await rig.start(
         now=False,

@@ -296,6 +296,12 @@ class Account:
         """The stream told of a trade; its fill follows with the commission."""
         self.memory.linked(trade.order_id, trade.client_order_id)
         if trade.client_order_id:
+            log.info(
+                "The private stream told of %d contracts for %s",
+                trade.size,
+                trade.client_order_id,
+                extra={"event": "delta_fill_streamed"},
+            )
             self.fills.note(trade)
 
     def wallet_seen(self, balance: Balance) -> None:

@@ -1,0 +1,1 @@
+"""Measurements that can be repeated: how fast, and how close to what the machine allows."""
