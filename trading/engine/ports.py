@@ -23,10 +23,6 @@ class ModeUnavailable(Exception):
     """This process has no venue for a session's mode; the text tells an operator what is missing."""
 
 
-class OutcomeUnknown(Exception):
-    """A write left and no answer came: the venue may or may not have acted."""
-
-
 class LeaseLost(Exception):
     """Another worker holds the engine lease; this one must not act."""
 

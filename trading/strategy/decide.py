@@ -113,9 +113,6 @@ def _see_spot(turn: Turn, price: Decimal) -> None:
 def _obey(turn: Turn, event: Commanded) -> None:
     who = event.actor or "an operator"
     match event.order:
-        case Order.ENTER_NOW:
-            if turn.phase is Phase.WAITING:
-                turn.update(enter_now=True)
         case Order.STOP:
             _leave(turn, ExitReason.STOPPED, f"stopped by {who}", urgent=False)
         case Order.PANIC:

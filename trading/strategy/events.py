@@ -95,7 +95,6 @@ class PositionsRead:
 class Order(StrEnum):
     """What an operator may ask of a running session."""
 
-    ENTER_NOW = "enter_now"
     STOP = "stop"
     HAND_OVER = "hand_over"
     PANIC = "panic"

@@ -12,7 +12,6 @@ class Trigger(StrEnum):
 
     BEGIN = "begin"
     WINDOW_OPEN = "window_open"
-    POSTPONED = "postponed"
     PICKED = "picked"
     BALANCED = "balanced"
     EXIT = "exit"
@@ -31,7 +30,6 @@ TRANSITIONS: dict[tuple[Phase, Trigger], Phase] = {
     (Phase.WAITING, Trigger.WINDOW_OPEN): Phase.SELECTING,
     (Phase.WAITING, Trigger.ABANDON): Phase.CLOSED,
     (Phase.SELECTING, Trigger.PICKED): Phase.ENTERING,
-    (Phase.SELECTING, Trigger.POSTPONED): Phase.WAITING,
     (Phase.SELECTING, Trigger.ABANDON): Phase.CLOSED,
     (Phase.ENTERING, Trigger.BALANCED): Phase.LIVE,
     (Phase.ENTERING, Trigger.EXIT): Phase.EXITING,

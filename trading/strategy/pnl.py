@@ -165,15 +165,6 @@ def quote_age(quote: Quote, now: datetime) -> float:
     return max((now - quote.at).total_seconds(), 0.0)
 
 
-def oldest_quote_age(legs: Sequence[LegBook], now: datetime) -> float | None:
-    """Seconds since the oldest quote that an open leg depends on; None when nothing is open or an open leg has no quote
-    at all.
-    """
-    ages = [None if leg.quote is None else quote_age(leg.quote, now) for leg in legs if leg.size_open]
-    known = [age for age in ages if age is not None]
-    return max(known) if known and len(known) == len(ages) else None
-
-
 def net_delta(legs: Sequence[LegBook], *, now: datetime, stale_seconds: int) -> float | None:
     """Delta of what is open, per contract of the larger leg: Σ −size × Δ / max size. 0 when flat, None when a delta is
     missing or stale.

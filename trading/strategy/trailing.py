@@ -34,13 +34,6 @@ def advance(rules: Sequence[TrailingRule], state: TrailState, net_pct: Decimal) 
     return state if (peak, level) == (state.peak_pct, state.level_pct) else TrailState(peak, level)
 
 
-def next_rung(rules: Sequence[TrailingRule], state: TrailState) -> TrailingRule | None:
-    """The nearest rule the peak has not reached and that would raise the level; None at the top of the ladder."""
-    floor = state.level_pct
-    ahead = [r for r in rules if r.trigger_pct > state.peak_pct and (floor is None or r.level_pct > floor)]
-    return min(ahead, key=lambda rule: rule.trigger_pct, default=None)
-
-
 def parse_rules(ladder: Mapping[str, object]) -> tuple[TrailingRule, ...]:
     """Read the API's map of fractions, ``{"0.20": 0.10}`` being "at 20 % peak profit lock 10 %"; sorted by trigger.
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.strategy.fees import option_fee
-from trading.strategy.pnl import LegBook, Totals, close_price, leg_pnl, oldest_quote_age, totals
+from trading.strategy.pnl import LegBook, Totals, close_price, leg_pnl, totals
 from trading.strategy.tests.samples import CALL, NOW, PUT, SPOT, later, leg, requoted
 
 D = Decimal
@@ -158,14 +158,6 @@ def test_net_delta_is_unknown_when_a_delta_is_missing_or_stale() -> None:
     assert value(requoted(leg(CALL), delta=None), leg(PUT)).net_delta is None
     assert value(leg(CALL), requoted(leg(PUT), at=NOW - timedelta(seconds=60))).net_delta is None
     assert value(replace(leg(CALL), quote=None), leg(PUT)).net_delta is None
-
-
-def test_the_oldest_quote_of_the_open_legs_counts() -> None:
-    old = requoted(leg(PUT), at=NOW - timedelta(seconds=7))
-    assert oldest_quote_age((leg(CALL), old), NOW) == 7
-    assert oldest_quote_age((leg(CALL), closed(old, "1")), NOW) == 0
-    assert oldest_quote_age((replace(leg(CALL), quote=None), old), NOW) is None
-    assert oldest_quote_age((closed(old, "1"),), NOW) is None
 
 
 PRICES = st.decimals(D("0.1"), 5000, places=1)

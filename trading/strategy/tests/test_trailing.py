@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.strategy.trailing import TrailState, advance, next_rung, parse_rules, rules_map
+from trading.strategy.trailing import TrailState, advance, parse_rules, rules_map
 from trading.strategy.types import TrailingRule
 
 D = Decimal
@@ -58,14 +58,6 @@ def test_only_the_peak_matters_and_not_the_way_to_it(rules: tuple[TrailingRule, 
     assert state == advance(rules, TrailState(), max(path))
     reached = [rule.level_pct for rule in rules if rule.trigger_pct <= state.peak_pct]
     assert state.level_pct == max(reached, default=None)
-
-
-def test_the_next_rung_is_the_nearest_that_would_raise_the_level() -> None:
-    assert next_rung(LADDER, TrailState()) == TrailingRule(D(20), D(0))
-    assert next_rung(LADDER, advance(LADDER, TrailState(), D(31))) == TrailingRule(D(40), D(15))
-    assert next_rung(LADDER, advance(LADDER, TrailState(), D(60))) is None
-    falling = parse_rules({"0.2": 0.1, "0.5": 0.05})
-    assert next_rung(falling, advance(falling, TrailState(), D(25))) is None
 
 
 def test_fractions_are_read_as_fractions_and_sorted() -> None:

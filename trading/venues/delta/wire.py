@@ -89,5 +89,5 @@ def _reset(headers: Mapping[str, str]) -> Mapping[str, Any]:
         if value := headers.get("retry-after"):
             return {"reset_ms": float(value) * 1000}
     except ValueError:
-        pass
+        return {}
     return {}
