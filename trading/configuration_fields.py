@@ -331,6 +331,18 @@ _EXITS = (
         help="Exit when closing a leg costs this many times what it was sold for. Empty: off.",
     ),
     decimal(
+        "venue_stop_multiple",
+        "Stop resident at the venue",
+        Group.EXITS,
+        "1<..50",
+        3,
+        unit="× premium",
+        step="0.1",
+        optional=True,
+        help="A reduce-only stop order per leg, kept at the venue for when we cannot act; wider than the leg stop. "
+        "Empty: off.",
+    ),
+    decimal(
         "underlying_stop_pct",
         "Underlying stop",
         Group.EXITS,
@@ -445,6 +457,14 @@ _DAY_LIMITS = (
         "1..50",
         optional=True,
         help="Per IST day. Empty: no limit.",
+    ),
+    integer(
+        "max_consecutive_losses",
+        "Losses in a row, at most",
+        Group.DAY_LIMITS,
+        "1..50",
+        optional=True,
+        help="Enter no more that IST day after this many losing sessions in a row. Empty: no limit.",
     ),
 )
 

@@ -1,5 +1,7 @@
 """Models of the trading app."""
 
+from trading.models.account import AccountReading, IgnoredPosition
+from trading.models.alerts import Alert, AlertStatus, Lockout, LockoutKind, Severity
 from trading.models.configuration import (
     ConfigurationRevision,
     ExpiryRuleChoice,
@@ -20,9 +22,17 @@ from trading.models.control import (
 )
 from trading.models.ledger import FillLedger, OrderLedger, PositionLedger
 from trading.models.preflight import PreflightRun
-from trading.models.session import DecisionRecord, PnlPoint, SessionStatus, StrategySession
+from trading.models.session import DecisionRecord, DecisionTrace, PnlPoint, SessionStatus, StrategySession
 
 __all__ = [
+    "AccountReading",
+    "Alert",
+    "AlertStatus",
+    "DecisionTrace",
+    "IgnoredPosition",
+    "Lockout",
+    "LockoutKind",
+    "Severity",
     "CommandAction",
     "CommandStatus",
     "ConfigurationRevision",

@@ -18,6 +18,9 @@ class CommandAction(models.TextChoices):
     RESTART = "restart", "Restart"
     PANIC = "panic", "Panic close"
     CLEANUP = "cleanup", "Clean up"
+    READ_ACCOUNT = "read_account", "Read the account"
+    ADOPT = "adopt", "Adopt a position"
+    FLATTEN = "flatten", "Flatten a position"
 
 
 class CommandStatus(models.TextChoices):
@@ -29,9 +32,12 @@ class CommandStatus(models.TextChoices):
 
 
 class EngineCommand(models.Model):
-    """A command to the engine, with who asked, why, and what came of it."""
+    """A command to the engine, with who asked, why, and what came of it.
 
-    action = models.CharField(max_length=10, choices=CommandAction.choices)
+    ``payload`` is what the action needs beyond the session: ``symbol``, ``size`` and ``mode`` of a foreign position.
+    """
+
+    action = models.CharField(max_length=16, choices=CommandAction.choices)
     session = models.ForeignKey(StrategySession, null=True, on_delete=models.SET_NULL, related_name="commands")
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     actor_email = models.CharField(max_length=254, blank=True, default="")
@@ -39,6 +45,7 @@ class EngineCommand(models.Model):
     reason = models.CharField(max_length=255, blank=True, default="")
     leave_open = models.BooleanField(default=False)
     enter_now = models.BooleanField(default=False)
+    payload = models.JSONField(default=dict, blank=True)
     configuration = models.ForeignKey(TradingConfiguration, null=True, on_delete=models.SET_NULL, related_name="+")
     idempotency_key = models.CharField(max_length=80, blank=True, default="")
     status = models.CharField(max_length=10, choices=CommandStatus.choices, default=CommandStatus.PENDING)

@@ -20,8 +20,10 @@ class SessionStatus(models.TextChoices):
 class StrategySession(models.Model):
     """One run of a configuration: waiting, entry, guarding and exit of one strangle. Times are venue time.
 
-    ``engine_state`` is the strategy's own state as text; only the engine reads it. ``session_metadata`` has the
-    reference's shape (``reference_product.md`` §2.11). At most one session is open: the database keeps that.
+    ``engine_state`` is the strategy's own state as text; only the engine reads it. ``decision_hash`` chains all
+    ``decision_count`` decisions up to that state (SHA-256, hex). ``proof_of_flat`` keeps the venue's raw answers that
+    let the session close. ``session_metadata`` has the reference's shape (``reference_product.md`` §2.11). At most one
+    session is open: the database keeps that.
     """
 
     strategy_id = models.CharField(max_length=64, unique=True)
@@ -43,6 +45,9 @@ class StrategySession(models.Model):
     pnl_summary = models.JSONField(default=dict, blank=True)
     session_metadata = models.JSONField(default=dict, blank=True)
     engine_state = models.TextField(blank=True, default="")
+    decision_hash = models.CharField(max_length=64, blank=True, default="")
+    decision_count = models.PositiveBigIntegerField(default=0)
+    proof_of_flat = models.JSONField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]
@@ -74,6 +79,30 @@ class DecisionRecord(models.Model):
 
     def __str__(self) -> str:
         return self.message
+
+
+class DecisionTrace(models.Model):
+    """The exit rules over a stretch of looks whose verdicts did not change: from the first look to the last.
+
+    ``results`` holds the rules of the last look (rule, verdict, value, threshold, unit, progress, detail);
+    ``nearest_rule`` is the one that came nearest to acting in the stretch, by ``nearest_progress`` (0 far, 1 acts).
+    """
+
+    session = models.ForeignKey(StrategySession, on_delete=models.CASCADE, related_name="traces")
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    looks = models.PositiveIntegerField(default=1)
+    phase = models.CharField(max_length=12)
+    nearest_rule = models.CharField(max_length=24, blank=True, default="")
+    nearest_progress = models.FloatField(default=0)
+    results = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["session", "first_at"], name="trace_session_at")]
+
+    def __str__(self) -> str:
+        return f"{self.first_at:%H:%M:%S}–{self.last_at:%H:%M:%S} {self.nearest_rule}"
 
 
 class PnlPoint(models.Model):

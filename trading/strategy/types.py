@@ -309,6 +309,7 @@ class StrategyParams:
     min_credit: Decimal | None = None
     min_iv_pct: Decimal | None = None
     leg_stop_multiple: Decimal | None = None
+    venue_stop_multiple: Decimal | None = None
     underlying_stop_pct: Decimal | None = None
     delta_stop: Decimal | None = None
     settlement_guard_minutes: int = 35
