@@ -14,7 +14,7 @@ from trading.strategy.decide import Decision
 from trading.strategy.events import Event, FillSeen, Journal, Place
 from trading.strategy.pnl import Totals
 from trading.strategy.state import LegState, OrderState, SessionState
-from trading.strategy.types import ZERO, ExitReason, Fill, Repeat
+from trading.strategy.types import ZERO, ExitReason, Fill, OrderIntent, Repeat
 
 NO_REPEAT = (ExitReason.STOPPED, ExitReason.PANIC_CLOSE, ExitReason.HANDED_OVER)
 
@@ -37,7 +37,7 @@ def session_write(
     return SessionWrite(
         session_id=spec.session_id,
         record=session_record(decision.state, decision.totals, event.at),
-        intents=tuple(action.intent for action in decision.actions if isinstance(action, Place)),
+        intents=_intents(before, decision),
         orders=_changed_orders(before, decision.state, event.at),
         fills=_new_fills(before, decision.state, event),
         journal=tuple((event.at, line) for line in said),
@@ -122,6 +122,7 @@ def metadata(state: SessionState, at: datetime) -> dict[str, object]:
             "entry_completed_at": instant(state.live_at),
             "selection_summary": state.selection_summary,
             "refusals": list(state.refusals),
+            "margin_required": number(state.margin_required),
         },
         "exit": {
             "exit_reason": state.exit_reason.value if state.exit_reason else None,
@@ -140,7 +141,7 @@ def _leg_record(leg: LegState) -> LegRecord:
         leg=leg.option_type.value,
         symbol=leg.instrument.symbol,
         side="short",
-        quantity=leg.entry_size,
+        quantity=leg.sold,
         open_quantity=leg.held,
         contract_size=leg.instrument.contract_value,
         entry_price=leg.entry_price,
@@ -154,6 +155,7 @@ def _leg_record(leg: LegState) -> LegRecord:
             "settlement_at": instant(leg.instrument.settlement_at),
             "target": leg.target,
             "external": leg.external,
+            "adopted": leg.adopted,
             "baseline": leg.baseline,
             "decision_price": number(leg.decision_price),
             "mark_price": number(quote.mark) if quote else None,
@@ -164,7 +166,16 @@ def _leg_record(leg: LegState) -> LegRecord:
 
 
 def _all_orders(state: SessionState) -> dict[str, OrderState]:
-    return {order.intent.client_order_id: order for leg in state.legs for order in (*leg.done, *leg.orders)}
+    return {order.intent.client_order_id: order for leg in state.legs for order in (*leg.done, *leg.orders, *leg.stops)}
+
+
+def _intents(before: SessionState, decision: Decision) -> tuple[OrderIntent, ...]:
+    """What is sent now, and armed exits that a crash had left without a row and that the venue turned out to have."""
+    sent = tuple(action.intent for action in decision.actions if isinstance(action, Place))
+    suspected = {leg.armed.client_order_id for leg in before.legs if leg.armed and leg.find(leg.armed.client_order_id)}
+    known = {leg.armed.client_order_id for leg in decision.state.legs if leg.armed} | {i.client_order_id for i in sent}
+    found = (order.intent for key, order in _all_orders(decision.state).items() if key in suspected - known)
+    return (*found, *sent)
 
 
 def _changed_orders(before: SessionState, after: SessionState, at: datetime) -> tuple[OrderRecord, ...]:

@@ -11,20 +11,33 @@ from decimal import Decimal
 
 from trading.engine.looks import one_look
 from trading.engine.orders import Actor, entry_refusal
-from trading.engine.ports import Balance, LeaseLost, PnlSample, SessionSpec, Store, Venue, VenueUnavailable
-from trading.engine.records import session_write
+from trading.engine.ports import (
+    Balance,
+    LeaseLost,
+    PnlSample,
+    SessionSpec,
+    SessionWrite,
+    Store,
+    Venue,
+    VenueUnavailable,
+)
 from trading.engine.recovery import recover
+from trading.engine.tape_files import Tapes
+from trading.engine.watch import Watch, write_failing, write_works
+from trading.engine.witness import Witness
+from trading.strategy.arming import armed_ids
 from trading.strategy.codec import loads
 from trading.strategy.decide import Decision, decide
-from trading.strategy.events import Action, Event, Finish, Journal, LimitsSeen, RuleResult, Tick
+from trading.strategy.events import Action, Event, Finish, Journal, LimitsSeen, Place, RuleResult, Tick
 from trading.strategy.pnl import Totals
 from trading.strategy.schedule import next_entry, trading_day
 from trading.strategy.state import SessionState
-from trading.strategy.types import ZERO, OrderIntent, Phase
+from trading.strategy.types import ZERO, OrderIntent, Phase, Purpose
 
 log = logging.getLogger("trading.engine")
 WRITE_ATTEMPTS = 25
 WRITE_PAUSE_SECONDS = 0.2
+TELL_ATTEMPT = 5
 
 
 class History:
@@ -59,11 +72,20 @@ class CannotDecide(Exception):
 
 class SessionRunner:
     """Runs one session: feeds events to the strategy, commits, sends requests as tasks and takes their results in as
-    events.
+    events. ``leads`` says whether our lease surely has not lapsed: only then armed exits leave before their commit.
     """
 
     def __init__(
-        self, spec: SessionSpec, *, venue: Venue, store: Store, mode: Callable[[], str], on_event: Callable[[], None]
+        self,
+        spec: SessionSpec,
+        *,
+        venue: Venue,
+        store: Store,
+        mode: Callable[[], str],
+        on_event: Callable[[], None],
+        leads: Callable[[], bool],
+        watch: Watch | None = None,
+        tapes: Tapes | None = None,
     ) -> None:
         self.spec = spec
         self.venue = venue
@@ -76,6 +98,10 @@ class SessionRunner:
         self._store = store
         self._mode = mode
         self._on_event = on_event
+        self._leads = leads
+        self._watch = watch
+        self._witness = Witness(spec, store, tapes)
+        self._owed: tuple[SessionWrite, tuple[Action, ...]] | None = None
         self._inbox: deque[Event] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sample_at: datetime | None = None
@@ -84,7 +110,7 @@ class SessionRunner:
         self._resumed: tuple[Action, ...] = ()
         self._actor = Actor(
             venue=venue,
-            underlying=spec.params.underlying,
+            params=spec.params,
             strategy_id=spec.strategy_id,
             gate=self._gate,
             limits=self._limits,
@@ -116,9 +142,11 @@ class SessionRunner:
             self.history.add(sample)
         if self.spec.state:
             self.state, self._resumed = recover(self.state, self.venue.now())
+        self._witness.begin(self.state, self.venue.now())
 
     async def turn(self, token: int) -> None:
         """Take in what arrived, then let time pass."""
+        await self._pay(token)
         if self._resumed:
             await self._take_up(token)
         await self._arrive()
@@ -130,12 +158,14 @@ class SessionRunner:
             self._inbox.popleft()
         await self.feed(Tick(self.venue.now()), token)
         self._sample()
+        news = self._witness.news(self.state, self.totals, self.venue.now())
+        if news is not None:
+            await self._commit(news, token)
 
     async def _take_up(self, token: int) -> None:
         actions = self._resumed
         journal = tuple(a for a in actions if isinstance(a, Journal))
-        tick = Tick(self.venue.now())
-        await self._commit(Decision(self.state, (), (), None, True), tick, token, journal=journal)
+        await self._commit(self._witness.resumed(self.state, self.venue.now(), journal, token), token)
         self._resumed = ()
         self._dispatch(actions)
 
@@ -152,25 +182,55 @@ class SessionRunner:
     async def feed(self, event: Event, token: int) -> None:
         """Decide on one event; what must not be forgotten is on disk before anything is sent.
 
-        Raises CannotDecide, with nothing changed, for an event the strategy cannot work in.
+        Closes that were armed on disk before leave at once, and the commit follows; should it fail, it is owed before
+        anything else happens. Raises CannotDecide, with nothing changed, for an event the strategy cannot work in.
         """
+        await self._pay(token)
+        if self._watch is not None:
+            self._watch.saw(event)
         try:
             decision = decide(self.state, event)
         except Exception as error:
+            self._witness.failed(self.state, event, error, token)
             raise CannotDecide(f"{type(event).__name__} while {self.state.phase.value}: {error}") from error
-        if decision.durable:
-            await self._commit(decision, event, token)
+        armed = self._armed(decision) if decision.durable else ()
+        if armed:
+            self._dispatch(armed)
+            # The requests leave at the next pause of the loop, which is now.
+            await asyncio.sleep(0)
+        write = self._witness.decided(self.state, event, decision, token)
+        if armed and write is not None:
+            self._owed = write, tuple(action for action in decision.actions if action not in armed)
+        elif write is not None:
+            await self._commit(write, token)
+        self._witness.stands()
         self.state = decision.state
         if decision.trace:
             self.trace, self.totals = decision.trace, decision.totals
-        self._dispatch(decision.actions)
+        if armed:
+            await self._pay(token)
+        else:
+            self._dispatch(decision.actions)
 
-    async def _commit(self, decision: Decision, event: Event, token: int, *, journal: tuple[Journal, ...] = ()) -> None:
+    def _armed(self, decision: Decision) -> tuple[Action, ...]:
+        """The closes of a decision that may leave before its commit."""
+        ready = armed_ids(self.state)
+        closes = (a for a in decision.actions if isinstance(a, Place) and a.intent.client_order_id in ready)
+        return tuple(closes) if ready and self._leads() else ()
+
+    async def _pay(self, token: int) -> None:
+        """Commit what was sent before it was written down, then do what had to wait for that."""
+        if self._owed is not None:
+            write, later = self._owed
+            await self._commit(write, token)
+            self._owed = None
+            self._dispatch(later)
+
+    async def _commit(self, write: SessionWrite, token: int) -> None:
         """Write, and keep trying while the database is busy: an intent that is not on disk is not sent.
 
         LeaseLost passes through at once.
         """
-        write = session_write(self.spec, self.state, decision, event, journal=journal)
         for attempt in range(1, WRITE_ATTEMPTS + 1):
             try:
                 await self._store.write(write, token=token)
@@ -179,9 +239,13 @@ class SessionRunner:
                 raise
             except Exception:
                 log.exception("Writing the ledger failed (attempt %d)", attempt, extra={"event": "ledger_write_failed"})
+                if attempt == TELL_ATTEMPT:
+                    self._store.notice(write_failing(self.spec.session_id))
                 if attempt == WRITE_ATTEMPTS:
                     raise
                 await asyncio.sleep(WRITE_PAUSE_SECONDS)
+        if attempt >= TELL_ATTEMPT:
+            self._store.notice(write_works(self.spec.session_id))
         self.versions["decisions"] += len(write.journal)
         self.versions["orders"] += len(write.intents) + len(write.orders) + len(write.fills)
 
@@ -208,6 +272,11 @@ class SessionRunner:
         """Stop acting for this session at once: another worker has it."""
         for task in self._tasks:
             task.cancel()
+        self.close()
+
+    def close(self) -> None:
+        """Nothing more is decided here: give the tape back, leave the last of the trace with the store."""
+        self._witness.close()
 
     async def read_balance(self) -> None:
         """Refresh the account's cash for the risk panel; a failed read keeps the old figure."""
@@ -217,14 +286,29 @@ class SessionRunner:
             log.warning("The balance could not be read: %s", error, extra={"event": "balance_read_failed"})
 
     async def _gate(self, intent: OrderIntent) -> str:
-        return entry_refusal(intent, self._mode())
+        """The choke point before every send. What reduces waits for no read; an entry asks for everything anew."""
+        refusal = entry_refusal(intent, self._mode())
+        if refusal or intent.purpose is not Purpose.ENTRY:
+            return refusal
+        try:
+            return await self._entry_lock()
+        except Exception as error:
+            log.exception("Whether entries are allowed is not known", extra={"event": "entry_lock_unread"})
+            return f"whether entries are allowed could not be read ({type(error).__name__})"
+
+    async def _entry_lock(self) -> str:
+        """Why nothing may be entered now: trading mode, lockouts, health gates; empty when all let it through."""
+        mode = await self._store.trading_mode()
+        if mode != "active":
+            return f"Entries are locked: the trading mode is {mode}."
+        locked = await self._store.entry_lock(self.spec.mode, trading_day(self.venue.now()))
+        return locked or (self._watch.gates.refusal() if self._watch is not None else "")
 
     async def _limits(self) -> LimitsSeen:
         now = self.venue.now()
         facts = await self._store.day_facts(trading_day(now), self.spec.session_id)
-        mode = await self._store.trading_mode()
-        refusal = "" if mode == "active" else f"Entries are locked: the trading mode is {mode}."
-        return LimitsSeen(now, facts.realised, facts.sessions, entries_allowed=mode == "active", refusal=refusal)
+        lock = await self._entry_lock()
+        return LimitsSeen(now, facts.realised, facts.sessions, entries_allowed=not lock, refusal=lock)
 
     def _sample(self) -> None:
         """Note P&L now and then, and at every change of phase, so that a short session has its first and last point."""

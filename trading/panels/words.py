@@ -39,6 +39,7 @@ EXIT_REASONS: Final[dict[str, str]] = {
     "entry_failed": "Entry failed",
     "no_entry": "No entry was made",
     "closed_outside": "Closed outside the platform",
+    "resumed_exit": "Close resumed after a crash",
     "forced_exit": "Forced exit",
 }
 
@@ -61,7 +62,7 @@ ORDER_STATUS: Final[dict[str, tuple[str, str]]] = {
 }
 """Order status to its label and the tone of its chip."""
 
-PURPOSES: Final[dict[str, str]] = {"entry": "Entry", "exit": "Exit", "unwind": "Unwind"}
+PURPOSES: Final[dict[str, str]] = {"entry": "Entry", "exit": "Exit", "unwind": "Unwind", "stop": "Stop"}
 
 
 def phase_words(phase: str) -> tuple[str, str]:

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from trading.strategy.arming import clear_suspicion
 from trading.strategy.events import FetchFills, PositionsRead, ReadPositions
 from trading.strategy.execution import close_intent
 from trading.strategy.machine import Trigger
 from trading.strategy.orders import cancel_working
+from trading.strategy.resident import ask_after_missing, clear_stops, give_stops_up
 from trading.strategy.state import LegState
 from trading.strategy.turn import Turn
 from trading.strategy.types import ExitReason, OrderStatus, Phase, Purpose
@@ -27,6 +29,7 @@ GONE_CODES = frozenset(
     }
 )
 MISMATCHES_BEFORE_ATTENTION = 3
+STOPS_GONE_SECONDS = 60.0
 
 
 def begin_exit(turn: Turn, reason: ExitReason, detail: str, *, urgent: bool = False) -> None:
@@ -48,6 +51,12 @@ def begin_exit(turn: Turn, reason: ExitReason, detail: str, *, urgent: bool = Fa
         turn.update(attention="")
 
 
+def resume_exit(turn: Turn) -> None:
+    """After a crash: a close that had left before it was written down is found at the venue, so the exit goes on."""
+    if clear_suspicion(turn) and turn.state.exit_reason is None:
+        begin_exit(turn, ExitReason.RESUMED_EXIT, "an exit sent just before the worker died was found at the venue")
+
+
 def exiting(turn: Turn) -> None:
     """Cancel what rests, buy back what is held, then prove that the account is flat. A close that does not succeed
     looks at the positions too: they may be gone (settled, closed by hand) without the venue saying so in its refusals.
@@ -60,21 +69,24 @@ def exiting(turn: Turn) -> None:
         cancel_working(turn, leg, Purpose.ENTRY)
     for leg in turn.state.legs:
         _drive_close(turn, leg)
-    if not turn.state.unsettled and (turn.state.held == 0 or turn.phase is Phase.ATTENTION):
+    cleared = clear_stops(turn)
+    if not cleared and all(turn.due(leg.exit_at or state.exit_at, STOPS_GONE_SECONDS) for leg in turn.state.legs):
+        _doubt(turn, "A stop at the venue could not be cancelled; still trying")
+    if cleared and not turn.state.unsettled and (turn.state.held == 0 or turn.phase is Phase.ATTENTION):
         _read_positions(turn)
 
 
 def _hand_over(turn: Turn) -> None:
     for leg in turn.state.legs:
         cancel_working(turn, leg, Purpose.ENTRY, Purpose.EXIT, Purpose.UNWIND)
-    if not turn.state.unsettled:
+    if give_stops_up(turn) and not turn.state.unsettled:
         held = ", ".join(f"{leg.held} {leg.instrument.symbol}" for leg in turn.state.legs if leg.held)
         turn.say("handed_over", f"Handed over to the operator, still short: {held or 'nothing'}", "warning")
         turn.close(ExitReason.HANDED_OVER, Trigger.FLAT)
 
 
 def _drive_close(turn: Turn, leg: LegState) -> None:
-    if leg.held <= 0 or leg.working(Purpose.EXIT, Purpose.UNWIND) or not turn.due(leg.retry_at, 0):
+    if leg.held <= 0 or leg.working(Purpose.EXIT, Purpose.UNWIND, Purpose.STOP) or not turn.due(leg.retry_at, 0):
         return
     if _refused_as_gone(turn, leg) and turn.state.mismatches < MISMATCHES_BEFORE_ATTENTION:
         _read_positions(turn)
@@ -83,7 +95,14 @@ def _drive_close(turn: Turn, leg: LegState) -> None:
     intent = close_intent(state.strategy_id, leg, state.params, Purpose.EXIT, leg.held, urgent=state.urgent)
     pause = 0 if leg.tries < CALM_TRIES else min(leg.tries, 5)
     changed = turn.place(leg, intent)
-    turn.update_leg(changed, exits=leg.exits + 1, tries=leg.tries + 1, retry_at=turn.at + timedelta(seconds=pause))
+    turn.update_leg(
+        changed,
+        exits=leg.exits + 1,
+        tries=leg.tries + 1,
+        retry_at=turn.at + timedelta(seconds=pause),
+        armed=None,
+        armed_at=None,
+    )
     if leg.tries + 1 == state.params.order_attempts + 4 and state.phase is Phase.EXITING:
         _doubt(turn, f"The {leg.option_type.value} could not be closed in {leg.tries} attempts; still trying")
 
@@ -137,6 +156,7 @@ def absorb_positions(turn: Turn, event: PositionsRead) -> None:
     if state.unsettled:
         _read_again_soon(turn)
         return
+    ask_after_missing(turn, event.open_orders)
     wrong = _differences(turn, event)
     if wrong:
         _disagree(turn, event, wrong)
@@ -150,7 +170,7 @@ def absorb_positions(turn: Turn, event: PositionsRead) -> None:
         turn.move(Trigger.RESOLVED)
         turn.update(attention="")
         turn.say("resolved", "Venue and ledger agree again")
-    elif turn.phase in (Phase.EXITING, Phase.ATTENTION) and state.held == 0:
+    elif turn.phase in (Phase.EXITING, Phase.ATTENTION) and state.held == 0 and not state.stops:
         _prove_flat(turn, event)
 
 
@@ -158,7 +178,7 @@ def _prove_flat(turn: Turn, event: PositionsRead) -> None:
     shown = {p.symbol: p.size for p in event.positions if p.symbol in turn.state.symbols}
     turn.say(
         "proof_of_flat",
-        "The venue shows nothing of ours: no position, no resting order",
+        "The venue shows nothing of ours: no position, no resting order, no stop",
         positions=shown,
         open_orders=list(event.open_orders),
     )
@@ -173,15 +193,17 @@ def _differences(turn: Turn, event: PositionsRead) -> list[str]:
         actual = sizes.get(leg.instrument.symbol, 0)
         if actual != expected:
             wrong.append(f"{leg.instrument.symbol}: venue {actual:+d}, ledger {expected:+d}")
-    wrong.extend(f"order {coid} rests at the venue" for coid in event.open_orders)
+    stops = {order.intent.client_order_id for order in turn.state.stops}
+    wrong.extend(f"order {coid} rests at the venue" for coid in event.open_orders if coid not in stops)
     return wrong
 
 
 def _disagree(turn: Turn, event: PositionsRead, wrong: list[str]) -> None:
     count = turn.state.mismatches + 1
     turn.update(mismatches=count, read_at=turn.at)
-    ids = tuple(order.intent.client_order_id for leg in turn.state.legs for order in leg.done)
-    sent = [order.sent_at for leg in turn.state.legs for order in leg.done]
+    sought = [order for leg in turn.state.legs for order in (*leg.done, *leg.stops)]
+    ids = tuple(order.intent.client_order_id for order in sought)
+    sent = [order.sent_at for order in sought]
     if ids:
         turn.do(FetchFills(ids, min(sent)))
     if count < MISMATCHES_BEFORE_ATTENTION:

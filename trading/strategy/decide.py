@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trading.strategy.closing import absorb_positions, begin_exit, exiting
+from trading.strategy.adopting import absorb_adopted, absorb_foreign_closed
+from trading.strategy.closing import absorb_positions, begin_exit, exiting, resume_exit
+from trading.strategy.drift import notice_drift
 from trading.strategy.entering import absorb_chain, entering, selecting, waiting
 from trading.strategy.events import (
     Action,
+    Adopted,
     ChainRead,
     Commanded,
     Event,
     FillSeen,
+    ForeignClosed,
     LimitsSeen,
     MarketSeen,
     Order,
     OrderReported,
+    PositionsChanged,
     PositionsRead,
     QuoteSeen,
     RuleResult,
@@ -70,10 +75,14 @@ def _absorb(turn: Turn, event: Event) -> None:
             _see_market(turn, event)
         case OrderReported():
             absorb_report(turn, event.report)
+            resume_exit(turn)
         case FillSeen():
             absorb_fill(turn, event.fill)
+            resume_exit(turn)
         case PositionsRead():
             absorb_positions(turn, event)
+        case PositionsChanged():
+            notice_drift(turn, event)
         case ChainRead():
             absorb_chain(turn, event)
         case LimitsSeen():
@@ -85,6 +94,10 @@ def _absorb(turn: Turn, event: Event) -> None:
             )
         case Commanded():
             _obey(turn, event)
+        case Adopted():
+            absorb_adopted(turn, event)
+        case ForeignClosed():
+            absorb_foreign_closed(turn, event)
 
 
 def _see_quote(turn: Turn, quote: Quote) -> None:

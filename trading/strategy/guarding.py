@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from trading.strategy.arming import arm
 from trading.strategy.closing import READ_AGAIN_SECONDS, begin_exit, reconcile_now
 from trading.strategy.exits import ExitContext, evaluate, first_to_act
 from trading.strategy.pnl import LegBook, Totals, totals
+from trading.strategy.resident import fired_stop, tend_stops
 from trading.strategy.schedule import ExitPlan
 from trading.strategy.state import LegState, SessionState
 from trading.strategy.trailing import advance
 from trading.strategy.turn import Turn
-from trading.strategy.types import ZERO
+from trading.strategy.types import ZERO, ExitReason
 
 RECONCILE_SECONDS = 30.0
 
@@ -22,7 +24,7 @@ def book_of(leg: LegState) -> LegBook:
     return LegBook(
         option_type=leg.option_type,
         size_open=leg.held,
-        size_total=leg.entry_size,
+        size_total=leg.sold,
         entry_price=leg.entry_price or ZERO,
         exit_price=leg.exit_price,
         size_closed=leg.exit_size,
@@ -48,10 +50,15 @@ def guarding(turn: Turn) -> None:
     if figures.complete:
         _remember(turn, figures)
     turn.trace = evaluate(_context(turn, plan, books, figures))
+    if fired := fired_stop(turn):
+        begin_exit(turn, ExitReason.LEG_STOP, fired, urgent=True)
+        return
     acting = first_to_act(turn.trace)
     if acting is not None:
         begin_exit(turn, acting.rule, acting.detail or acting.rule.value)
         return
+    arm(turn)
+    tend_stops(turn)
     if turn.due(turn.state.read_at, READ_AGAIN_SECONDS if turn.state.mismatches else RECONCILE_SECONDS):
         reconcile_now(turn)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from trading.strategy.arming import is_suspected
 from trading.strategy.events import Cancel, FetchFills, Query
 from trading.strategy.state import LegState, OrderState
 from trading.strategy.turn import Turn
@@ -32,6 +33,8 @@ def absorb_report(turn: Turn, report: OrderReport) -> None:
     if changed == order:
         return
     turn.update_leg(leg.with_order(changed))
+    if is_suspected(leg, changed):
+        return
     if changed.status is OrderStatus.REJECTED and order.status is not OrderStatus.REJECTED:
         turn.say(
             "order_rejected",
@@ -66,7 +69,7 @@ def chase(turn: Turn) -> None:
     missing: list[str] = []
     oldest = turn.at
     for leg in turn.state.legs:
-        for order in leg.orders:
+        for order in (*leg.orders, *leg.stops):
             if order.final:
                 if turn.due(order.asked_at, ASK_AGAIN_SECONDS):
                     missing.append(order.intent.client_order_id)
@@ -76,6 +79,13 @@ def chase(turn: Turn) -> None:
             _chase_open(turn, order)
     if missing:
         turn.do(FetchFills(tuple(missing), oldest))
+
+
+def cancel_stops(turn: Turn, leg: LegState) -> None:
+    """Ask the venue to cancel the leg's resting stops now; one without an answer is asked after first."""
+    for order in leg.stops:
+        if order.status is OrderStatus.OPEN and turn.due(order.cancel_at, ASK_AGAIN_SECONDS):
+            _cancel(turn, order)
 
 
 def cancel_working(turn: Turn, leg: LegState, *purposes: Purpose) -> None:
@@ -93,7 +103,7 @@ def _chase_open(turn: Turn, order: OrderState) -> None:
             turn.do(Query(intent.client_order_id, intent.product_id, order.sent_at))
             _asked(turn, order)
         return
-    expired = turn.due(order.sent_at, turn.state.params.order_timeout_seconds)
+    expired = not order.rests_as_stop and turn.due(order.sent_at, turn.state.params.order_timeout_seconds)
     if order.status is OrderStatus.OPEN and expired and turn.due(order.cancel_at, ASK_AGAIN_SECONDS):
         _cancel(turn, order)
 

@@ -58,6 +58,11 @@ class OrderState:
         """Final, and all its fills are booked."""
         return self.final and self.booked >= self.reported
 
+    @property
+    def rests_as_stop(self) -> bool:
+        """A stop of which nothing is filled."""
+        return self.intent.purpose is Purpose.STOP and not self.final and not self.reported and not self.booked
+
     def reported_by(self, report: OrderReport) -> OrderState:
         """This order after one more report.
 
@@ -92,8 +97,12 @@ class LegState:
     option before us (signed).
 
     ``attempts`` and ``exits`` number the orders sent and never fall (client order ids are made of them); ``tries``
-    counts the attempts of the close under way, for its escalation. ``external`` counts contracts the venue no
-    longer shows although no fill of ours explains it; they have no price and none is invented.
+    counts the attempts of the close under way, for its escalation. ``armed`` is the next close, on disk since
+    ``armed_at`` and not sent as far as we know (``arming.py``). ``external`` counts contracts the venue no
+    longer shows although no fill of ours explains it; they have no price and none is invented. ``adopted`` counts
+    contracts taken over from outside and ``adopted_value`` Σ price × contracts at the venue's entry price; they are
+    no fills of ours, and ``adoptions`` are the keys by which each was asked for. ``stops`` rest at the venue and have
+    not fired (``resident.py``): nothing waits for them; one that fired is an order like any other.
     """
 
     option_type: OptionType
@@ -110,6 +119,9 @@ class LegState:
     exit_fees: Decimal = ZERO
     exit_at: datetime | None = None
     external: int = 0
+    adopted: int = 0
+    adopted_value: Decimal = ZERO
+    adoptions: tuple[str, ...] = ()
     orders: tuple[OrderState, ...] = ()
     done: tuple[OrderState, ...] = ()
     fill_ids: tuple[str, ...] = ()
@@ -117,6 +129,12 @@ class LegState:
     exits: int = 0
     tries: int = 0
     retry_at: datetime | None = None
+    armed: OrderIntent | None = None
+    armed_at: datetime | None = None
+    stops: tuple[OrderState, ...] = ()
+    stop_attempts: int = 0
+    stop_tries: int = 0
+    stop_retry_at: datetime | None = None
     blocked: str = ""
     quote: Quote | None = None
     priced_at: datetime | None = None
@@ -124,12 +142,22 @@ class LegState:
     @property
     def held(self) -> int:
         """Contracts this session is short."""
-        return self.entry_size - self.exit_size - self.external
+        return self.sold - self.exit_size - self.external
+
+    @property
+    def sold(self) -> int:
+        """Contracts that were ever this session's: sold by it, or taken over."""
+        return self.entry_size + self.adopted
+
+    @property
+    def sold_value(self) -> Decimal:
+        """Σ price × contracts of all that was ever this session's."""
+        return self.entry_value + self.adopted_value
 
     @property
     def entry_price(self) -> Decimal | None:
-        """VWAP of the entry fills."""
-        return self.entry_value / self.entry_size if self.entry_size else None
+        """VWAP of the entry fills, and of what was taken over at the venue's entry price."""
+        return self.sold_value / self.sold if self.sold else None
 
     @property
     def exit_price(self) -> Decimal | None:
@@ -144,14 +172,14 @@ class LegState:
     @property
     def credit(self) -> Decimal:
         """Dollars of premium collected."""
-        return self.entry_value * self.instrument.contract_value
+        return self.sold_value * self.instrument.contract_value
 
     @property
     def realised(self) -> Decimal:
         """Dollars made on the closed contracts, before fees."""
-        if not self.entry_size:
+        if not self.sold:
             return ZERO
-        return (self.entry_value * self.exit_size / self.entry_size - self.exit_value) * self.instrument.contract_value
+        return (self.sold_value * self.exit_size / self.sold - self.exit_value) * self.instrument.contract_value
 
     def working(self, *purposes: Purpose) -> tuple[OrderState, ...]:
         """Orders of these purposes (all if none named) that are not settled."""
@@ -160,11 +188,16 @@ class LegState:
     def with_order(self, order: OrderState) -> LegState:
         """This leg with an order added or replaced; a settled one moves to ``done``."""
         key = order.intent.client_order_id
-        open_orders = tuple(o for o in self.orders if o.intent.client_order_id != key)
-        done = tuple(o for o in self.done if o.intent.client_order_id != key)
+        orders, stops, done = (
+            tuple(o for o in kept if o.intent.client_order_id != key) for kept in (self.orders, self.stops, self.done)
+        )
         if order.settled:
-            return replace(self, orders=open_orders, done=(*done, order))
-        return replace(self, orders=(*open_orders, order), done=done)
+            done = (*done, order)
+        elif order.rests_as_stop:
+            stops = (*stops, order)
+        else:
+            orders = (*orders, order)
+        return replace(self, orders=orders, stops=stops, done=done)
 
     def seeing(self, quote: Quote) -> LegState:
         """This leg with a newer quote.
@@ -176,7 +209,7 @@ class LegState:
 
     def find(self, client_order_id: str) -> OrderState | None:
         """The order with this client id, settled or not."""
-        for order in (*self.orders, *self.done):
+        for order in (*self.orders, *self.stops, *self.done):
             if order.intent.client_order_id == client_order_id:
                 return order
         return None
@@ -234,6 +267,7 @@ class SessionState:
     entries_allowed: bool = True
     refusal: str = ""
     selection_summary: str = ""
+    margin_required: Decimal | None = None
     refusals: tuple[str, ...] = ()
     asked_at: datetime | None = None
     retry_at: datetime | None = None
@@ -269,6 +303,11 @@ class SessionState:
     def unsettled(self) -> tuple[OrderState, ...]:
         """Orders whose end is not known or whose fills are not all booked."""
         return tuple(order for leg in self.legs for order in leg.orders)
+
+    @property
+    def stops(self) -> tuple[OrderState, ...]:
+        """Stops at the venue that have not fired."""
+        return tuple(order for leg in self.legs for order in leg.stops)
 
     @property
     def credit(self) -> Decimal:

@@ -55,11 +55,12 @@ class Purpose(StrEnum):
     ENTRY = "entry"
     EXIT = "exit"
     UNWIND = "unwind"
+    STOP = "stop"
 
     @property
     def code(self) -> str:
         """One letter used in client order ids."""
-        return {"entry": "e", "exit": "x", "unwind": "u"}[self.value]
+        return {"entry": "e", "exit": "x", "unwind": "u", "stop": "s"}[self.value]
 
 
 class OrderStatus(StrEnum):
@@ -117,6 +118,7 @@ class ExitReason(StrEnum):
     ENTRY_FAILED = "entry_failed"
     NO_ENTRY = "no_entry"
     CLOSED_OUTSIDE = "closed_outside"
+    RESUMED_EXIT = "resumed_exit"
 
 
 class StrikeMode(StrEnum):
@@ -209,7 +211,9 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class OrderIntent:
-    """An order to be committed before it is sent. ``limit_price`` is None for market orders."""
+    """An order to be committed before it is sent. ``limit_price`` is None for market orders; with a ``stop_price`` the
+    venue holds it back until the option's mark reaches that.
+    """
 
     client_order_id: str
     leg: OptionType
@@ -224,6 +228,7 @@ class OrderIntent:
     limit_price: Decimal | None
     reduce_only: bool
     decision_price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +268,18 @@ class Position:
     symbol: str
     size: int
     entry_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarginSeen:
+    """What selling the whole quantity of these symbols would bind and what is free, in dollars. ``error`` says why a
+    figure is missing.
+    """
+
+    symbols: tuple[str, ...]
+    required: Decimal | None = None
+    available: Decimal | None = None
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from trading.engine.ports import SessionWrite
 from trading.engine.runtime import Engine, EngineSettings
 from trading.models import DecisionRecord, FillLedger, OrderLedger, StrategySession
 from trading.store import DjangoStore
+from trading.strategy.arming import armed_ids
+from trading.strategy.codec import loads
 from trading.strategy.state import SessionState
 from trading.strategy.types import OrderIntent, OrderReport, Side
 from trading.tests.rig import Rig, ledger_cash
@@ -77,6 +79,7 @@ class WatchedStore(DjangoStore):
         await self._scene.point("write")
         await super().write(write, token=token)
         self._scene.written.update(intent.client_order_id for intent in write.intents)
+        self._scene.written.update(armed_ids(loads(SessionState, write.record.state)))
         await self._scene.point("written")
 
 

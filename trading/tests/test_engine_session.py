@@ -9,6 +9,9 @@ import pytest
 import pytest_asyncio
 
 from trading.models import DecisionRecord, FillLedger, OrderLedger, StrategySession
+from trading.strategy.arming import armed_ids
+from trading.strategy.codec import loads
+from trading.strategy.state import SessionState
 from trading.strategy.types import OrderIntent, OrderReport, Phase
 from trading.tests.rig import Rig, ledger_cash
 
@@ -67,7 +70,9 @@ async def test_every_intent_is_on_disk_before_its_request_leaves(rig: Rig) -> No
     place = rig.venue.place
 
     async def watched(intent: OrderIntent) -> OrderReport:
-        seen.append(await OrderLedger.objects.filter(client_order_id=intent.client_order_id).aexists())
+        stored = await StrategySession.objects.aget()
+        armed = intent.client_order_id in armed_ids(loads(SessionState, stored.engine_state))
+        seen.append(armed or await OrderLedger.objects.filter(client_order_id=intent.client_order_id).aexists())
         return await place(intent)
 
     rig.venue.place = watched  # type: ignore[method-assign]

@@ -1,5 +1,5 @@
 """The request budget: weights within any window of five minutes, one bucket for signed and one for unsigned requests,
-a slice that only closes and cancels may use, and a queue by importance (``spec/delta_exchange.md`` §6).
+a slice kept for closes, cancels and the reads they need, and a queue by importance (``spec/delta_exchange.md`` §6).
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ QUEUE_PAUSE = 0.01
 
 
 class Priority(IntEnum):
-    """Who goes first when the budget is short. Closes and cancels may use the reserve."""
+    """Who goes first when the budget is short. Closes and cancels may use all of the reserve; ``TRUTH``, the reads
+    without which a close cannot be finished (orders, fills, positions), half of it.
+    """
 
     CLOSE = 0
     CANCEL = 1
-    STOP = 2
-    READ = 3
-    ENTRY = 4
+    TRUTH = 2
+    STOP = 3
+    READ = 4
+    ENTRY = 5
 
 
 class BudgetSpent(Exception):
@@ -35,7 +38,8 @@ class BudgetSpent(Exception):
 
 class WeightBucket:
     """One bucket. Spends at most ``budget`` in *any* interval of ``window`` seconds, hence in each of the exchange's
-    fixed windows however they lie; ``reserve`` of it only for closes and cancels. ``mono`` and ``sleep`` are injected.
+    fixed windows however they lie; ``reserve`` of it only for closing (see Priority). ``mono`` and ``sleep`` are
+    injected.
     """
 
     def __init__(
@@ -110,7 +114,9 @@ class WeightBucket:
         self._used += weight
 
     def _cap(self, priority: Priority) -> int:
-        return self.budget if priority <= Priority.CANCEL else self.budget - self.reserve
+        if priority <= Priority.CANCEL:
+            return self.budget
+        return self.budget - (self.reserve // 2 if priority is Priority.TRUTH else self.reserve)
 
     def _pause(self, weight: int, priority: Priority) -> float:
         """Seconds until ``weight`` fits, by what has been spent; 0 when it fits now, infinite when it never will."""
@@ -127,8 +133,9 @@ class WeightBucket:
         return float("inf")
 
     def _expire(self) -> None:
-        horizon = self._mono() - self.window
-        while self._spends and self._spends[0][0] <= horizon:
+        # Compared as a sum, as _pause computes it: a difference rounds to another float.
+        now = self._mono()
+        while self._spends and self._spends[0][0] + self.window <= now:
             self._used -= self._spends.popleft()[1]
 
 

@@ -16,6 +16,8 @@ from trading.venues.delta.transport import Call, Query, Transport
 Row = Mapping[str, Any]
 OPTIONS = "call_options,put_options"
 MAX_IDS = 10
+TRUTH = ("/v2/orders", "/v2/fills", "/v2/positions")
+"""What a close needs to know to be finished: these reads may use a part of the reserve."""
 
 
 class Rest:
@@ -131,8 +133,12 @@ class Rest:
         return query
 
     async def _read(self, path: str, weight: int, query: Query = (), *, signed: bool = True) -> Any:
-        call = Call("GET", path, weight, query, signed=signed, max_wait=self.config.read_wait_seconds)
-        return (await self.transport.read(call)).result
+        return (await self.transport.read(self._get(path, weight, query, signed=signed))).result
+
+    def _get(self, path: str, weight: int, query: Query, *, signed: bool) -> Call:
+        priority = Priority.TRUTH if path.startswith(TRUTH) else Priority.READ
+        wait = self.config.read_wait_seconds
+        return Call("GET", path, weight, query, signed=signed, priority=priority, max_wait=wait)
 
     async def _pages(self, path: str, weight: int, query: Query, *, signed: bool = True) -> list[Row]:
         """All pages by the ``after`` cursor. Raises rather than give a part: an unread page is not an empty one."""
@@ -140,8 +146,7 @@ class Rest:
         cursor: str | None = None
         for _ in range(self.config.max_pages):
             paged = [*query, ("after", cursor)] if cursor else query
-            call = Call("GET", path, weight, paged, signed=signed, max_wait=self.config.read_wait_seconds)
-            reply = await self.transport.read(call)
+            reply = await self.transport.read(self._get(path, weight, paged, signed=signed))
             rows.extend(_rows(reply.result))
             cursor = reply.after
             if cursor is None or not reply.result:

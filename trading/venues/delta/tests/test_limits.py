@@ -60,6 +60,17 @@ def test_the_reserve_is_always_there_for_closes(requests: list[tuple[Priority, i
     asyncio.run(run())
 
 
+async def test_what_a_close_must_read_may_use_half_of_the_reserve_and_no_more() -> None:
+    limiter = bucket(ManualTime())
+    await limiter.acquire(BUDGET - RESERVE, Priority.READ, max_wait=0)
+    with pytest.raises(BudgetSpent):
+        await limiter.acquire(1, Priority.READ, max_wait=0)
+    await limiter.acquire(RESERVE // 2, Priority.TRUTH, max_wait=0)
+    with pytest.raises(BudgetSpent):
+        await limiter.acquire(1, Priority.TRUTH, max_wait=0)
+    await limiter.acquire(RESERVE // 2, Priority.CLOSE, max_wait=0)
+
+
 async def test_a_request_that_would_wait_too_long_is_refused_unsent() -> None:
     time = ManualTime()
     limiter = bucket(time)
