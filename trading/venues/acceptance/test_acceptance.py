@@ -71,6 +71,17 @@ class Suite:
         intent = self.order(row, number=number)
         return replace(intent, order_type=OrderType.LIMIT, time_in_force=TimeInForce.GTC, limit_price=ask * 2)
 
+    def stop(self, row: ChainRow, times: str, number: int = 1) -> OrderIntent:
+        """A stop that buys everything back once the mark is at so many times what it is now."""
+        mark, tick = row.quote.mark, row.instrument.tick_size
+        assert mark is not None
+        trigger = max(mark * Decimal(times) // tick, Decimal(1)) * tick
+        return replace(self.order(row, Purpose.STOP, number), stop_price=trigger)
+
+    async def listed(self) -> set[str]:
+        """Client ids of what rests, as the venue tells."""
+        return {row.client_order_id for row in await self.desk.do(self.desk.venue.open_orders())}
+
     async def watch(self) -> None:
         """Follow both legs."""
         await self.desk.do(self.desk.venue.watch("BTC", [row.instrument.symbol for row in self.legs]))
@@ -412,3 +423,68 @@ async def test_at_settlement_the_position_is_gone_and_the_payoff_is_no_fill_of_o
     refused = await suite.place(suite.order(suite.call, number=2))
     assert refused.outcome is Outcome.REJECTED
     assert suite.cash_by(suite.fills) >= suite.desk.exchange.truth().cash
+
+
+async def test_a_stop_rests_until_its_trigger_and_is_listed_among_the_resting_orders(suite: Suite) -> None:
+    await suite.place(suite.order(suite.call))
+    stop = suite.stop(suite.call, "20")
+    placed = await suite.place(stop)
+    assert (placed.outcome, placed.status, placed.filled) == (Outcome.ACCEPTED, OrderStatus.OPEN, 0)
+    assert await suite.listed() == {stop.client_order_id}
+    found = await suite.resolve(stop)
+    assert (found.status, found.filled, found.venue_order_id) == (OrderStatus.OPEN, 0, placed.venue_order_id)
+    ended = await suite.desk.do(
+        suite.desk.venue.cancel(stop.client_order_id, placed.venue_order_id, stop.product_id),
+    )
+    assert ended.status is OrderStatus.CANCELLED
+    assert await suite.listed() == set()
+    assert await suite.held() == {suite.call.instrument.symbol: -SIZE}
+
+
+async def test_a_fired_stop_closes_exactly_what_is_held_and_is_told_by_its_client_id(suite: Suite) -> None:
+    await suite.watch()
+    await suite.place(suite.order(suite.call))
+    stop = suite.stop(suite.call, "0.5")
+    await suite.place(stop)
+    await suite.until_told(2 * SIZE)
+    bought = [fill for fill in suite.fills if fill.side is Side.BUY]
+    assert {fill.client_order_id for fill in bought} == {stop.client_order_id}
+    assert sum(fill.size for fill in bought) == SIZE
+    assert suite.reports(stop)[-1].status is OrderStatus.CLOSED
+    assert await suite.held() == {}
+    assert suite.cash_by(suite.fills) == suite.desk.exchange.truth().cash
+
+
+async def test_a_close_goes_through_while_a_stop_rests_and_takes_the_stop_along(suite: Suite) -> None:
+    await suite.place(suite.order(suite.call))
+    stop = suite.stop(suite.call, "20")
+    await suite.place(stop)
+    assert (await suite.place(suite.order(suite.call, Purpose.EXIT))).filled == SIZE
+    await suite.desk.step()
+    assert await suite.held() == {}
+    assert await suite.listed() == set()
+    ended = await suite.resolve(stop)
+    assert (ended.status, ended.filled) == (OrderStatus.CANCELLED, 0)
+
+
+async def test_a_stop_without_a_position_is_refused_by_name(suite: Suite) -> None:
+    report = await suite.place(suite.stop(suite.call, "20"))
+    assert (report.outcome, report.code) == (Outcome.REJECTED, "no_position_for_reduce_only")
+
+
+async def test_a_stop_outlives_the_worker_that_placed_it(suite: Suite) -> None:
+    await suite.place(suite.order(suite.call))
+    stop = suite.stop(suite.call, "20")
+    await suite.place(stop)
+    await suite.desk.restart()
+    assert await suite.listed() == {stop.client_order_id}
+    assert (await suite.resolve(stop)).status is OrderStatus.OPEN
+
+
+async def test_the_margin_of_a_sale_is_what_it_then_binds(suite: Suite) -> None:
+    told = await suite.desk.do(suite.desk.venue.margin_required(suite.legs, SIZE))
+    assert told is not None
+    await suite.trade(Purpose.ENTRY)
+    bound = suite.desk.exchange.balance().margin
+    assert abs(told - bound) <= bound / 50
+    assert await suite.desk.do(suite.desk.venue.margin_required((), SIZE)) == 0

@@ -9,8 +9,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading.engine.ports import Balance
-from trading.strategy.events import FillSeen, OrderReported
+from trading.strategy.events import FillSeen, OrderReported, PositionsChanged
 from trading.strategy.types import (
+    ZERO,
+    ChainRow,
     Fill,
     OrderIntent,
     OrderReport,
@@ -26,7 +28,7 @@ from trading.venues.delta import parse_account
 from trading.venues.delta.clock import VenueClock
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.errors import DeltaError, ErrorClass
-from trading.venues.delta.fields import BadField
+from trading.venues.delta.fields import BadField, decimal
 from trading.venues.delta.fills import FillDesk
 from trading.venues.delta.inbox import Inbox
 from trading.venues.delta.limits import Priority
@@ -40,6 +42,9 @@ from trading.venues.delta.rest import Rest
 from trading.venues.delta.stream import Waits
 
 log = logging.getLogger("trading.venues.delta")
+PRIORITIES = {Purpose.ENTRY: Priority.ENTRY, Purpose.STOP: Priority.STOP}
+DRIFT_SECONDS = 5.0
+"""Venue seconds between reads of positions while the private stream, which would tell of a change, is down."""
 
 
 class Account:
@@ -77,6 +82,7 @@ class Account:
         self._caught_up_at: datetime | None = None
         self._wallet: Balance | None = None
         self._wallet_at = 0.0
+        self._positions_at = 0.0
 
     @property
     def ready(self) -> bool:
@@ -93,7 +99,7 @@ class Account:
             return refusal
         client_id = intent.client_order_id
         self.memory.sending(intent, self._clock.now(), self.waits.mono())
-        priority = Priority.ENTRY if intent.purpose is Purpose.ENTRY else Priority.CLOSE
+        priority = PRIORITIES.get(intent.purpose, Priority.CLOSE)
         try:
             row = await self._rest.place(self.body(intent), priority=priority)
             return self._accepted(parse_account.order(row, client_order_id=client_id))
@@ -105,7 +111,7 @@ class Account:
     def body(self, intent: OrderIntent) -> dict[str, object]:
         """The order as ``POST /v2/orders`` wants it. Market orders carry no price; prices are plain decimals."""
         limit, order_type = intent.limit_price, intent.order_type
-        if order_type is OrderType.MARKET and self.config.market_orders == "band":
+        if order_type is OrderType.MARKET and self.config.market_orders == "band" and intent.stop_price is None:
             limit = self._band_edge(intent)
             order_type = OrderType.MARKET if limit is None else OrderType.LIMIT
         body: dict[str, object] = {
@@ -116,10 +122,22 @@ class Account:
             "time_in_force": (TimeInForce.IOC if limit is not intent.limit_price else intent.time_in_force).value,
             "reduce_only": intent.reduce_only,
             "client_order_id": intent.client_order_id,
+            **self._stop_fields(intent),
         }
         if limit is not None and order_type is OrderType.LIMIT:
             body["limit_price"] = format(limit, "f")
         return body
+
+    def _stop_fields(self, intent: OrderIntent) -> dict[str, object]:
+        """What makes an order a stop (§3.1). A plain stop outlives the position: it must only ever reduce."""
+        if intent.stop_price is None:
+            return {}
+        return {
+            "stop_order_type": "stop_loss_order",
+            "stop_price": format(intent.stop_price, "f"),
+            "stop_trigger_method": self.config.stop_trigger,
+            "reduce_only": True,
+        }
 
     def _band_edge(self, intent: OrderIntent) -> Decimal | None:
         """The worst price the exchange allows, on the tick; None while no band is known."""
@@ -226,6 +244,22 @@ class Account:
             raise DeltaError("timeout", f"The balance is {age:.0f} s old")
         return self._wallet
 
+    async def margin_required(self, rows: Sequence[ChainRow], size: int) -> Decimal | None:
+        """The exchange's own estimate of each leg, added up: isolated margin nets nothing. None when ``margin_check``
+        is off, as it must be where the undocumented estimate is not served.
+        """
+        if not self.config.margin_check:
+            return None
+        return sum(await asyncio.gather(*(self._margin_of(row, size) for row in rows)), ZERO)
+
+    async def _margin_of(self, row: ChainRow, size: int) -> Decimal:
+        limit = format(row.quote.bid or row.instrument.tick_size, "f")
+        answer = await self._rest.margin_required(row.instrument.product_id, size=size, side="sell", limit_price=limit)
+        margin = decimal(answer, "initial_margin")
+        if margin is None:
+            raise DeltaError("bad_body", "margin_required carries no initial_margin")
+        return margin
+
     async def read_balance(self) -> None:
         """Read the cash."""
         self.wallet_seen(parse_account.balance(await self._rest.balances()))
@@ -257,7 +291,7 @@ class Account:
             await self._read_working(frozenset(resting))
             await self.fills.catch_up(self._caught_up_at or started)
             await self.read_balance()
-            self.frames.positions = {held.symbol: held.size for held in await self.positions()}
+            await self._compare_positions()
         except BaseException:
             self._stale.set()
             raise
@@ -267,10 +301,21 @@ class Account:
 
     async def fall_back(self) -> None:
         """One step of the fallback while the private stream is down or lacks a channel: read this process's working
-        orders, one light read each; their fills follow.
+        orders, one light read each; their fills follow. Now and then positions, so that drift is found as well.
         """
-        if not self.stream.whole:
-            await self._read_working(frozenset())
+        if self.stream.whole:
+            return
+        await self._read_working(frozenset())
+        if self._market.watched and self.waits.mono() - self._positions_at >= self.config.wall(DRIFT_SECONDS):
+            await self._compare_positions()
+
+    async def _compare_positions(self) -> None:
+        """Read positions, and tell what is held of the watched options."""
+        self._positions_at = self.waits.mono()
+        held = {row.symbol: row.size for row in await self.positions()}
+        self.frames.positions = held
+        for symbol in self._market.watched:
+            self.position_seen(symbol, held.get(symbol, 0))
 
     async def _read_working(self, seen: frozenset[str]) -> None:
         for known in self.memory.working():
@@ -307,6 +352,11 @@ class Account:
     def wallet_seen(self, balance: Balance) -> None:
         """The wallet as it is now."""
         self._wallet, self._wallet_at = balance, self.waits.mono()
+
+    def position_seen(self, symbol: str, size: int) -> None:
+        """What is held of an option; the strategy knows whether that is what it should be."""
+        if symbol in self._market.watched:
+            self._inbox.put(PositionsChanged(self._clock.now(), symbol, size))
 
     def gap_seen(self, what: str) -> None:
         """Something was missed: entries stop until the account is read again."""

@@ -75,8 +75,11 @@ class DeltaConfig:
         such and lets the exchange bound them by its price band; ``band`` sends an immediate-or-cancel limit at the
         edge of the newest band instead. ``positions_read``: ``underlying`` reads one underlying at a time;
         ``product`` reads product by product, should that answer carry no symbols. ``dead_man``: arm the exchange's
-        heartbeat while entry orders rest; off, because whether it spares stops is not known. ``ws_auth``: the type of
-        the authentication frame, ``key-auth`` or the ``auth`` that global pages still print (empty chooses by host).
+        heartbeat while entry orders rest, for ``dead_man_ttl_ms``; off, because whether it spares stops is not known.
+        ``margin_check``: ask the undocumented margin estimate before an entry, and enter nothing without its answer.
+        ``stop_trigger``: the price that stops look at, ``mark_price`` (which a thin book cannot move by one order),
+        ``last_traded_price`` or ``spot_price``. ``ws_auth``: the type of the authentication frame, ``key-auth`` or the
+        ``auth`` that global pages still print (empty chooses by host).
     """
 
     environment: str = "india_testnet"
@@ -138,6 +141,8 @@ class DeltaConfig:
     market_orders: str = "venue"
     positions_read: str = "underlying"
     dead_man: bool = False
+    margin_check: bool = True
+    stop_trigger: str = "mark_price"
     ws_auth: str = ""
 
     def __post_init__(self) -> None:
@@ -161,6 +166,8 @@ class DeltaConfig:
             raise ValueError("market_orders must be venue or band")
         if self.positions_read not in ("underlying", "product"):
             raise ValueError("positions_read must be underlying or product")
+        if self.stop_trigger not in ("mark_price", "last_traded_price", "spot_price"):
+            raise ValueError("stop_trigger must be mark_price, last_traded_price or spot_price")
         if not (0 < self.budget_share <= 1 and 0 <= self.reserve_share < 1):
             raise ValueError("budget_share must be in (0, 1] and reserve_share in [0, 1)")
         if self.clock_speed <= 0:

@@ -11,7 +11,7 @@ import httpx
 
 from trading.engine.ports import Balance, VenueHealth
 from trading.strategy.events import Event
-from trading.strategy.types import Chain, Fill, OrderIntent, OrderReport, Position
+from trading.strategy.types import Chain, ChainRow, Fill, OrderIntent, OrderReport, Position
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.errors import DeltaError
 from trading.venues.delta.fields import BadField
@@ -111,6 +111,10 @@ class DryRunVenue:
     async def balance(self) -> Balance:
         """The paper account's cash."""
         return self.account.balance()
+
+    async def margin_required(self, rows: Sequence[ChainRow], size: int) -> Decimal:
+        """By the paper account's rough figure: no exchange is asked without a key."""
+        return self.account.margin_of(rows, size)
 
     def health(self) -> VenueHealth:
         """How the link to the public data feels."""

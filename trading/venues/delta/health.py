@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trading.engine.ports import VenueHealth
 from trading.venues.delta.account import Account
 from trading.venues.delta.link import Link
 
 SKEW_WORTH_A_WORD_MS = 2000.0
+WINDOW_SECONDS = 300.0
 
 
 def health(link: Link, account: Account | None) -> VenueHealth:
@@ -21,7 +24,15 @@ def health(link: Link, account: Account | None) -> VenueHealth:
         weight_left=bucket.left,
         weight_limit=bucket.budget,
         skew_ms=round(link.clock.skew_ms, 1) if link.clock.synced else None,
+        round_trip_p99_ms=trips.slowest_since(0.99, link.waits.mono() - WINDOW_SECONDS),
+        quote_age_seconds=_oldest(link.market.ages()),
+        throttled=trips.throttled_since(link.waits.mono() - WINDOW_SECONDS),
     )
+
+
+def _oldest(ages: Mapping[str, float | None]) -> float | None:
+    known = [age for age in ages.values() if age is not None]
+    return max(known, default=None)
 
 
 def problems(link: Link, account: Account | None) -> list[str]:

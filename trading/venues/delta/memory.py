@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -39,6 +39,7 @@ class OrderMemory:
     def __init__(self) -> None:
         self._orders: dict[str, Known] = {}
         self._owners: dict[str, str] = {}
+        self.on_change: Callable[[], None] = lambda: None
 
     def get(self, client_order_id: str) -> Known | None:
         """An order by client id."""
@@ -60,6 +61,7 @@ class OrderMemory:
         known.refusal, known.detail = code, detail
         if final:
             known.status = OrderStatus.REJECTED
+        self.on_change()
 
     def saw(self, seen: SeenOrder) -> Known:
         """Take an order row in; returns what is known now. A row without client id is nobody's."""
@@ -75,6 +77,7 @@ class OrderMemory:
         known.filled = max(known.filled, seen.report.filled)
         if known.status in (None, OrderStatus.OPEN, OrderStatus.REJECTED):
             known.status = seen.report.status
+        self.on_change()
         return known
 
     def linked(self, order_id: str, client_order_id: str) -> None:

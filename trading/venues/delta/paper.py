@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from trading.strategy.events import FillSeen, OrderReported
 from trading.strategy.fees import option_fee
 from trading.strategy.types import (
     ZERO,
+    ChainRow,
     Fill,
     Instrument,
     OptionType,
@@ -35,7 +36,7 @@ MARGIN_RATE = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class PaperOrder:
-    """An order of the paper account; ``value`` is Σ price × contracts of its fills."""
+    """An order of the paper account; ``value`` is Σ price × contracts of its fills. A stop trades once it ``fired``."""
 
     intent: OrderIntent
     order_id: str
@@ -43,6 +44,12 @@ class PaperOrder:
     filled: int = 0
     value: Decimal = ZERO
     code: str = ""
+    fired: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """A stop that has not come to life."""
+        return self.intent.stop_price is not None and not self.fired and self.status is OrderStatus.OPEN
 
     @property
     def report(self) -> OrderReport:
@@ -90,6 +97,8 @@ class PaperAccount:
             )
         order = PaperOrder(intent, f"dry-{len(self._orders) + 1}")
         self._orders[intent.client_order_id] = order
+        if order.waits:
+            return order.report
         order = self._trade(order, resting=False)
         if order.status is OrderStatus.OPEN and _immediate(intent):
             order = self._end(order, "ioc_remainder_cancelled")
@@ -114,9 +123,19 @@ class PaperAccount:
         self._settle()
         for order in list(self._orders.values()):
             if order.status is OrderStatus.OPEN:
-                changed = self._trade(order, resting=True)
+                changed = self._look_at_stop(order) if order.waits else self._trade(order, resting=True)
                 if changed != order:
                     self._inbox.put(OrderReported(self._now(), changed.report))
+
+    def _look_at_stop(self, order: PaperOrder) -> PaperOrder:
+        """A stop ends with its position; it trades like a market order once the mark has reached its trigger."""
+        intent, quote = order.intent, self._market.quotes.newest(order.intent.symbol)
+        if not self._reducible(intent):
+            return self._end(order, "no_position_left_for_reduce_only")
+        if quote is None or quote.mark is None or intent.stop_price is None or quote.mark < intent.stop_price:
+            return order
+        order = self._trade(replace(order, fired=True), resting=False)
+        return self._end(order, "ioc_remainder_cancelled") if order.status is OrderStatus.OPEN else order
 
     def cancel(self, client_order_id: str) -> OrderReport:
         """Cancel an order; absent if it never was."""
@@ -151,9 +170,16 @@ class PaperAccount:
         margin = sum((self._margin_of(held.option, -held.size) for held in shorts), ZERO)
         return Balance(self.cash, self.cash - margin, margin)
 
+    def margin_of(self, rows: Iterable[ChainRow], size: int) -> Decimal:
+        """Dollars that selling ``size`` of each would bind, by the same rough figure."""
+        return sum((self._bound(row.instrument, size, row.quote.mark or ZERO) for row in rows), ZERO)
+
     def _margin_of(self, option: Instrument, size: int) -> Decimal:
         quote = self._market.quotes.newest(option.symbol)
         mark = quote.mark if quote is not None and quote.mark is not None else ZERO
+        return self._bound(option, size, mark)
+
+    def _bound(self, option: Instrument, size: int, mark: Decimal) -> Decimal:
         return size * option.contract_value * (MARGIN_RATE * (self._market.quotes.spot or option.strike) + mark)
 
     def _trade(self, order: PaperOrder, *, resting: bool) -> PaperOrder:

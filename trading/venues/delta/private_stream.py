@@ -89,6 +89,9 @@ class Listener(Protocol):
     def wallet_seen(self, balance: Balance) -> None:
         """The dollar wallet after a change."""
 
+    def position_seen(self, symbol: str, size: int) -> None:
+        """Signed contracts held of an option, as the stream tells them."""
+
     def gap_seen(self, what: str) -> None:
         """Frames were missed; the account has to be read again."""
 
@@ -169,8 +172,11 @@ class PrivateFrames:
 
     def _positions(self, frame: Row) -> None:
         rows: Sequence[Mapping[str, object]] = frame.get("result") or (frame,)
+        if frame.get("action") == "snapshot" and not frame.get("result"):
+            rows = ({"symbol": text(frame, "symbol"), "size": 0},)
         for row in rows:
             symbol = text(row, "symbol") or text(row, "product_symbol")
             size = whole(row, "size")
             if symbol and size is not None:
                 self.positions[symbol] = size
+                self._listener.position_seen(symbol, size)

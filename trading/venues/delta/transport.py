@@ -50,9 +50,25 @@ class Call:
 
 @dataclass(slots=True)
 class RoundTrips:
-    """The newest round trips in milliseconds."""
+    """The newest round trips in milliseconds, and when the newest of them and of the answers 429 came (``mono``)."""
 
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=512))
+    timed: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=512))
+    throttled: deque[float] = field(default_factory=lambda: deque(maxlen=512))
+
+    def took(self, milliseconds: float, at: float) -> None:
+        """Note a round trip that ended at ``at``."""
+        self.recent.append(milliseconds)
+        self.timed.append((at, milliseconds))
+
+    def slowest_since(self, share: float, horizon: float) -> float | None:
+        """The round trip that ``share`` of those since ``horizon`` did not exceed; None without any."""
+        ordered = sorted(milliseconds for at, milliseconds in self.timed if at >= horizon)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else None
+
+    def throttled_since(self, horizon: float) -> int:
+        """How many answers since ``horizon`` were 429."""
+        return sum(at >= horizon for at in self.throttled)
 
     def percentile(self, share: float) -> float | None:
         """The round trip that ``share`` (0 to 1) of the recent ones did not exceed; None without any."""
@@ -144,12 +160,13 @@ class Transport:
         request = self._build(call)
         started = self._mono()
         response = await self._send(request)
-        self.round_trips.recent.append((self._mono() - started) * 1000)
+        self.round_trips.took((self._mono() - started) * 1000, self._mono())
         try:
             return read_reply(response.status_code, response.headers, response.content)
         except DeltaError as error:
             if error.error_class is ErrorClass.RATE:
                 bucket.block(float(error.context.get("reset_ms", 1000.0)) / 1000)
+                self.round_trips.throttled.append(self._mono())
             raise self._scrubbed(error) from None
 
     def _build(self, call: Call) -> httpx.Request:

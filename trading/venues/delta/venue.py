@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
 
-from trading.engine.ports import Balance, VenueHealth, VenueUnavailable
+from trading.engine.ports import Balance, VenueHealth, VenueOrder, VenueUnavailable
 from trading.strategy.events import Event
-from trading.strategy.types import Chain, Fill, OrderIntent, OrderReport, Position
+from trading.strategy.types import Chain, ChainRow, Fill, OrderIntent, OrderReport, Outcome, Position, Purpose
 from trading.venues.delta.account import Account
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.dead_man import DeadMan
@@ -21,6 +22,7 @@ from trading.venues.delta.errors import DeltaError
 from trading.venues.delta.fields import BadField
 from trading.venues.delta.health import health
 from trading.venues.delta.link import Link
+from trading.venues.delta.records import Records
 from trading.venues.delta.stream import Waits
 
 
@@ -50,12 +52,17 @@ class DeltaVenue:
         self.account = Account(
             config, self.link.rest, self.link.clock, self.market, self.link.inbox, waits=self.link.waits
         )
+        self.records = Records(self.link.rest, self.account.memory, self.account.fills)
         self.dead_man = DeadMan(
             self.link.rest,
             ttl_ms=config.dead_man_ttl_ms,
+            ack_seconds=config.dead_man_ack_seconds,
             underlyings=config.underlyings,
             entries_rest=self.account.memory.entries_rest,
+            waits=self.link.waits,
         )
+        if config.dead_man:
+            self.account.memory.on_change = self.dead_man.look
 
     @property
     def name(self) -> str:
@@ -92,7 +99,7 @@ class DeltaVenue:
         if config.quota_seconds:
             chores.append(every(config.quota_seconds, self.link.read_meter))
         if config.dead_man:
-            chores.append(every(config.dead_man_ack_seconds, self.dead_man.step))
+            chores.append(self.dead_man.run())
         return chores
 
     async def close(self) -> None:
@@ -120,7 +127,12 @@ class DeltaVenue:
         await self.link.inbox.wait(seconds)
 
     async def place(self, intent: OrderIntent) -> OrderReport:
-        """Send an order once. Never retries."""
+        """Send an order once. Never retries. A stop is refused here while the dead-man switch might cancel it."""
+        if self.config.dead_man and intent.purpose is Purpose.STOP:
+            try:
+                await self.dead_man.stand_down()
+            except DeltaError as error:
+                return OrderReport(intent.client_order_id, Outcome.REJECTED, code=error.code, detail=str(error))
         return await self.account.place(intent)
 
     async def cancel(self, client_order_id: str, venue_order_id: str, product_id: int) -> OrderReport:
@@ -146,10 +158,30 @@ class DeltaVenue:
         with unavailable():
             return await self.account.open_orders()
 
+    async def resting_orders(self) -> list[VenueOrder]:
+        """Every order at rest with all that is known of it."""
+        with unavailable():
+            return await self.records.resting()
+
+    async def past_orders(self, since: datetime) -> list[VenueOrder]:
+        """Every order that has ended since then."""
+        with unavailable():
+            return await self.records.past(since)
+
+    async def executions(self, since: datetime) -> list[Fill]:
+        """Every fill since then of an order with a client order id."""
+        with unavailable():
+            return await self.records.executions(since)
+
     async def balance(self) -> Balance:
         """The account's cash."""
         with unavailable():
             return await self.account.balance()
+
+    async def margin_required(self, rows: Sequence[ChainRow], size: int) -> Decimal | None:
+        """What selling these would bind by the exchange's estimate; None when it is not to be asked."""
+        with unavailable():
+            return await self.account.margin_required(rows, size)
 
     def health(self) -> VenueHealth:
         """How the link feels right now."""

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from trading.engine.ports import Balance, VenueHealth, VenueUnavailable
-from trading.strategy.events import Event, FillSeen, OrderReported, QuoteSeen, SpotSeen
+from trading.engine.ports import Balance, VenueHealth, VenueOrder, VenueUnavailable
+from trading.strategy.events import Event, FillSeen, OrderReported, PositionsChanged, QuoteSeen, SpotSeen
 from trading.strategy.types import (
+    ZERO,
     Chain,
     ChainRow,
     Fill,
@@ -31,6 +32,8 @@ from trading.venues.simulated.records import (
     OrderRecord,
     OrderRequest,
     OrderState,
+    StopTerms,
+    StopType,
     Truth,
 )
 
@@ -84,8 +87,19 @@ class SimulatedVenue:
         """Connected unless a disconnect fault is in force now."""
         down = self._is_down()
         return VenueHealth(
-            connected=self._connected and not down, detail="disconnected by fault" if down else "", round_trip_ms=0.0
+            connected=self._connected and not down,
+            detail="disconnected by fault" if down else "",
+            round_trip_ms=0.0,
+            round_trip_p99_ms=0.0,
+            quote_age_seconds=self._quote_age(),
+            throttled=0,
         )
+
+    def _quote_age(self) -> float | None:
+        """Wall seconds since the oldest quote it streams now; only a stale-quote fault makes them old."""
+        frozen = self._frozen if self.faults.peek(FaultKind.STALE) is not None else {}
+        ages = [(self.now() - frozen[s].at).total_seconds() if s in frozen else 0.0 for s in self._symbols]
+        return max(ages) / max(self.exchange.config.speed, 1.0) if ages else None
 
     def _is_down(self) -> bool:
         return self.faults.peek(FaultKind.DISCONNECT) is not None
@@ -121,6 +135,7 @@ class SimulatedVenue:
         orders, fills = self.exchange.since(self._cursor)
         events = [event for fill in fills for event in self._fill_events(fill, now)]
         events += [OrderReported(now, report(order)) for order in orders if order.client_order_id]
+        events += self._position_events(fills, now)
         self._cursor = (
             orders[-1].sequence if orders else self._cursor[0],
             fills[-1].sequence if fills else self._cursor[1],
@@ -147,6 +162,13 @@ class SimulatedVenue:
             return []
         copies = 2 if self.faults.take(FaultKind.DUPLICATE_FILL, call) else 1
         return [FillSeen(now, as_fill(fill)) for _ in range(copies)]
+
+    def _position_events(self, fills: Sequence[FillRecord], now: datetime) -> list[Event]:
+        """What is held now of each watched option that was traded, settled or moved, by whomever."""
+        touched = {fill.symbol for fill in fills}
+        changed = [symbol for symbol in self._symbols if symbol in touched]
+        held = {row.symbol: row.size for row in self.exchange.positions()} if changed else {}
+        return [PositionsChanged(now, symbol, held.get(symbol, 0)) for symbol in changed]
 
     def _seen(self, quote: Quote) -> Quote:
         call = Call(symbol=quote.symbol)
@@ -231,14 +253,39 @@ class SimulatedVenue:
         return [Position(row.symbol, row.size, row.entry_price) for row in self.exchange.positions()]
 
     async def open_orders(self) -> list[OrderReport]:
-        """Every order resting at the venue."""
+        """Every order resting at the venue, stops that wait for their trigger among them."""
         self._read()
-        return [report(order) for order in self.exchange.open_orders()]
+        return [report(order) for order in (*self.exchange.open_orders(), *self.exchange.pending_orders())]
+
+    async def resting_orders(self) -> list[VenueOrder]:
+        """Every order at rest with all that is known of it."""
+        self._read()
+        return [_venue_order(order) for order in self.exchange.open_orders()]
+
+    async def past_orders(self, since: datetime) -> list[VenueOrder]:
+        """Every order that has ended since then."""
+        self._read()
+        found = (order for order in self.exchange.orders() if not order.active)
+        return [_venue_order(order) for order in found if from_micros(order.created_at) >= since]
+
+    async def executions(self, since: datetime) -> list[Fill]:
+        """Every fill since then of an order with a client order id."""
+        self._read()
+        fills = (f for f in self.exchange.fills() if f.client_order_id and f.fill_type is FillType.NORMAL)
+        return [as_fill(fill) for fill in fills if from_micros(fill.at) >= since]
 
     async def balance(self) -> Balance:
         """The account's cash."""
         self._read()
         return self.exchange.balance()
+
+    async def margin_required(self, rows: Sequence[ChainRow], size: int) -> Decimal:
+        """By the account's margin formula, at the marks of now, beside the shorts already held."""
+        self._read()
+        held = {row.symbol: min(row.size, 0) for row in self.exchange.positions()}
+        short = {row.instrument.symbol: held.get(row.instrument.symbol, 0) for row in rows}
+        margin = self.exchange.margin_of
+        return sum((margin(symbol, now - size) - margin(symbol, now) for symbol, now in short.items()), ZERO)
 
     def seed_position(self, symbol: str, size: int, price: Decimal) -> None:
         """Put a foreign position of signed ``size`` into the account, as if traded elsewhere."""
@@ -278,6 +325,25 @@ def as_fill(fill: FillRecord) -> Fill:
     )
 
 
+def _venue_order(order: OrderRecord) -> VenueOrder:
+    return VenueOrder(
+        client_order_id=order.client_order_id,
+        venue_order_id=str(order.id),
+        symbol=order.symbol,
+        product_id=order.product_id,
+        side=order.side,
+        size=order.size,
+        filled=order.filled,
+        status=_STATUS[order.state],
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        limit_price=order.limit_price,
+        average_price=order.average_price,
+        reduce_only=order.reduce_only,
+        created_at=from_micros(order.created_at),
+    )
+
+
 def _request(intent: OrderIntent) -> OrderRequest:
     return OrderRequest(
         symbol=intent.symbol,
@@ -288,6 +354,7 @@ def _request(intent: OrderIntent) -> OrderRequest:
         time_in_force=intent.time_in_force,
         reduce_only=intent.reduce_only,
         client_order_id=intent.client_order_id,
+        stop=None if intent.stop_price is None else StopTerms(StopType.LOSS, intent.stop_price),
     )
 
 

@@ -291,3 +291,26 @@ async def test_a_refused_order_is_not_watched() -> None:
     desk.exchange.on("POST /v2/orders", bad("insufficient_margin"))
     await desk.venue.place(intent())
     assert not desk.venue.account.memory.entries_rest()
+
+
+async def test_the_margin_of_both_legs_is_asked_leg_by_leg_and_added_up() -> None:
+    desk = await Desk().ready()
+    rows = (await desk.venue.chain("BTC")).rows
+    for row, margin in zip(rows, ("40.5", "41"), strict=True):
+        path = f"products/{row.instrument.product_id}/margin_required"
+        desk.exchange.on(f"GET /v2/{path}", good({"initial_margin": margin, "order_size": 7}))
+    assert await desk.venue.margin_required(rows, 7) == Decimal("81.5")
+    query = desk.exchange.asked(f"GET /v2/products/{rows[0].instrument.product_id}/margin_required")[0].url.params
+    assert (query["size"], query["side"], query["limit_price"]) == ("7", "sell", str(rows[0].quote.bid))
+
+
+@pytest.mark.parametrize(
+    "answer", [bad("unavailable"), good({"order_size": 7}), good({"initial_margin": "much"}), PAGE]
+)
+async def test_a_margin_that_is_not_told_is_unavailable_never_zero(answer: Any) -> None:
+    desk = await Desk().ready()
+    rows = (await desk.venue.chain("BTC")).rows[:1]
+    desk.exchange.on(f"GET /v2/products/{rows[0].instrument.product_id}/margin_required", answer, answer, answer)
+    with pytest.raises(VenueUnavailable):
+        await desk.venue.margin_required(rows, 7)
+    assert await (await Desk(margin_check=False).ready()).venue.margin_required(rows, 7) is None

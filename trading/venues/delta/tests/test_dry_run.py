@@ -9,7 +9,7 @@ import pytest
 
 from trading.strategy.events import FillSeen, OrderReported
 from trading.strategy.fees import option_fee
-from trading.strategy.types import OrderStatus, OrderType, Outcome, Position, Purpose, TimeInForce
+from trading.strategy.types import OrderIntent, OrderStatus, OrderType, Outcome, Position, Purpose, TimeInForce
 from trading.venues.delta.dry_run import DryRunVenue
 from trading.venues.delta.tests.desk import SENT
 from trading.venues.delta.tests.support import (
@@ -50,6 +50,10 @@ class Paper:
     def book(self, seconds: float, **changes: Any) -> None:
         """The book moves."""
         self.venue.market.stream._on_frame(l1(ts=int((self.time.wall() + seconds) * 1_000_000), **changes))
+
+    def mark(self, price: str) -> None:
+        """The mark moves."""
+        self.venue.market.stream._on_frame({"type": "mark_price", "sy": f"MARK:{PUT}", "p": price, "ts": 1})
 
 
 async def test_a_sale_at_the_bid_fills_at_once_with_the_exchanges_fee() -> None:
@@ -176,3 +180,48 @@ async def test_without_a_connection_it_says_so() -> None:
     health = paper.venue.health()
     assert not health.connected
     assert "public stream down" in health.detail
+
+
+async def test_the_margin_of_a_sale_is_the_rough_figure_by_which_it_is_then_judged() -> None:
+    paper = await Paper().ready()
+    paper.exchange.on("GET /v2/tickers", good([ticker(), ticker(PRODUCTS[1]["symbol"])]))
+    (row,) = (row for row in (await paper.venue.chain("BTC")).rows if row.instrument.symbol == PUT)
+    told = await paper.venue.margin_required([row], 10)
+    await paper.venue.place(intent())
+    assert told == (await paper.venue.balance()).margin > 0
+
+
+def stop(price: str) -> OrderIntent:
+    """A stop that buys the put back once its mark is at this price."""
+    return intent(
+        Purpose.STOP,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        limit_price=None,
+        stop_price=Decimal(price),
+    )
+
+
+async def test_a_stop_waits_for_the_mark_and_then_buys_back() -> None:
+    paper = await Paper().ready()
+    await paper.venue.place(intent())
+    placed = await paper.venue.place(stop("500"))
+    assert (placed.status, placed.filled) == (OrderStatus.OPEN, 0)
+    paper.venue.account.look()
+    assert [row.client_order_id for row in await paper.venue.open_orders()] == ["ds1-PE-s1"]
+    paper.mark("500")
+    paper.venue.account.look()
+    found = await paper.venue.order("ds1-PE-s1", PUT_ID, SENT)
+    assert (found.status, found.filled) == (OrderStatus.CLOSED, 10)
+    assert await paper.venue.positions() == []
+
+
+async def test_a_stop_ends_with_the_position_it_was_for() -> None:
+    paper = await Paper().ready()
+    assert (await paper.venue.place(stop("500"))).outcome is Outcome.REJECTED
+    await paper.venue.place(intent())
+    await paper.venue.place(stop("500"))
+    buy = intent(Purpose.EXIT, limit_price=Decimal(400))
+    assert (await paper.venue.place(buy)).filled == 10
+    paper.venue.account.look()
+    assert await paper.venue.open_orders() == []

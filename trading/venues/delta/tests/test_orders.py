@@ -58,6 +58,34 @@ async def test_a_market_close_is_reduce_only_and_has_no_price() -> None:
     assert (report.status, report.filled, report.average_price) == (OrderStatus.CLOSED, 10, Decimal("394.5"))
 
 
+async def test_a_stop_is_a_reduce_only_market_order_behind_a_trigger_on_the_mark() -> None:
+    desk = await Desk(market_orders="band").ready()
+    await desk.venue.market.watch("BTC", [intent().symbol])
+    stop = intent(Purpose.STOP, order_type=OrderType.MARKET, limit_price=None, stop_price=Decimal("1173.0"))
+    desk.exchange.on("POST /v2/orders", good(order_row("ds1-PE-s1", state="pending", stop_price="1173.0")))
+    report = await desk.venue.place(stop)
+    (body,) = desk.exchange.sent("POST /v2/orders")
+    assert {name: body[name] for name in ("stop_order_type", "stop_price", "stop_trigger_method")} == {
+        "stop_order_type": "stop_loss_order",
+        "stop_price": "1173.0",
+        "stop_trigger_method": "mark_price",
+    }
+    assert (body["order_type"], body["reduce_only"], "limit_price" in body) == ("market_order", True, False)
+    assert (report.outcome, report.status, report.filled) == (Outcome.ACCEPTED, OrderStatus.OPEN, 0)
+
+
+async def test_no_stop_is_sent_while_the_dead_man_switch_might_cancel_it() -> None:
+    desk = await Desk(dead_man=True).ready()
+    desk.exchange.on("POST /v2/heartbeat", bad("unavailable"))
+    stop = intent(Purpose.STOP, order_type=OrderType.MARKET, limit_price=None, stop_price=Decimal("1173.0"))
+    report = await desk.venue.place(stop)
+    assert (report.outcome, report.code) == (Outcome.REJECTED, "unavailable")
+    assert desk.exchange.sent("POST /v2/orders") == []
+    desk.exchange.on("POST /v2/heartbeat", good({"heartbeat_id": "delta-strangle"}))
+    desk.exchange.on("POST /v2/orders", good(order_row("ds1-PE-s1", state="pending")))
+    assert (await desk.venue.place(stop)).status is OrderStatus.OPEN
+
+
 async def test_market_orders_can_be_bounded_by_the_band_on_our_side() -> None:
     desk = await Desk(market_orders="band").ready()
     await desk.venue.market.watch("BTC", [intent().symbol])
