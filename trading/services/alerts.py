@@ -1,0 +1,78 @@
+"""Acknowledging alerts."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.services import record_event
+from deltastrangle.exceptions import ApplicationError
+from trading.models import Alert
+from trading.selectors.alerts import alert_by_id
+from trading.services.guards import require_operator
+
+
+def acknowledge_alert(
+    *, actor: User | None, alert_id: int, source: str = "web", request: HttpRequest | None = None
+) -> Alert:
+    """Say that somebody has seen an alert: from then on the same thing is told anew. Doing so twice changes nothing.
+
+    Raises ``PermissionRefused`` and ``NotFound``. Every call is audited.
+    """
+    try:
+        require_operator(actor=actor, source=source)
+        with transaction.atomic():
+            alert = alert_by_id(alert_id)
+            _acknowledge(actor, alert_id)
+    except ApplicationError as error:
+        _audit(actor, "refused", str(alert_id), source, request, {"refusal": error.detail})
+        raise
+    _audit(actor, "ok", str(alert_id), source, request, {"title": alert.title})
+    return alert_by_id(alert_id)
+
+
+def acknowledge_all(
+    *, actor: User | None, up_to: int | None = None, source: str = "web", request: HttpRequest | None = None
+) -> int:
+    """Acknowledge every open alert and return how many there were. ``up_to`` is the newest that the caller has seen:
+    what was raised since stays open. Raises ``PermissionRefused``. Every call is audited.
+    """
+    try:
+        require_operator(actor=actor, source=source)
+    except ApplicationError as error:
+        _audit(actor, "refused", "all", source, request, {"refusal": error.detail})
+        raise
+    with transaction.atomic():
+        number = _acknowledge(actor, None, up_to)
+    _audit(actor, "ok", "all", source, request, {"acknowledged": number, "up_to": up_to})
+    return number
+
+
+def _acknowledge(actor: User | None, alert_id: int | None, up_to: int | None = None) -> int:
+    found = Alert.objects.filter(acknowledged_at=None)
+    if alert_id is not None:
+        found = found.filter(pk=alert_id)
+    if up_to is not None:
+        found = found.filter(pk__lte=up_to)
+    return found.update(acknowledged_at=timezone.now(), acknowledged_by=actor)
+
+
+def _audit(
+    actor: User | None,
+    outcome: str,
+    target: str,
+    source: str,
+    request: HttpRequest | None,
+    detail: dict[str, object],
+) -> None:
+    record_event(
+        actor=actor,
+        action="alert.acknowledge",
+        outcome=outcome,
+        target=target,
+        request=request,
+        source=source,
+        detail=detail,
+    )
