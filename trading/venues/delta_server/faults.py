@@ -3,8 +3,9 @@
 As text, one per line or separated by semicolons: ``timeout_after:count=1,side=sell; rate_limit:count=3,seconds=2``.
 Keys: ``count`` (how many matching calls; default every one), ``nth`` (only the n-th), ``after`` and ``for`` (wall
 seconds from now), ``method``, ``path`` (how it begins), ``leg`` (call or put), ``side``, ``reduce_only``, ``channel``
-(of the socket), ``seconds``, ``fraction``, ``code`` and ``status``. Faults that name no method or path aim at what
-they are about: order faults at placements, the others at every request.
+(of the socket), ``seconds``, ``fraction``, ``code``, ``status`` and ``empty`` (of one_sided: bid, ask or both). Faults
+that name no method or path aim at what they are about: order faults at placements, faults of quotes (stale, crossed,
+one_sided; as long as they are in force, whatever their count) at tops and tickers, the others at every request.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ class WireFault(StrEnum):
     REORDER_FRAMES = "reorder_frames"
     DROP_FRAMES = "drop_frames"
     SEQ_RESET = "seq_reset"
+    STALE = "stale"
+    CROSSED = "crossed"
+    ONE_SIDED = "one_sided"
 
 
 ORDER_FAULTS = {WireFault.TIMEOUT_AFTER, WireFault.REJECT, WireFault.PARTIAL, WireFault.ERROR_AFTER}
@@ -82,6 +86,7 @@ class Spec:
     fraction: float = 0.5
     code: str = ""
     status: int = 0
+    empty: str = "both"
 
     def aims_at(self, call: WireCall) -> bool:
         """Whether the fault is meant for this call."""
@@ -157,10 +162,17 @@ class WirePlan:
             return item.spec
         return None
 
-    def peek(self, kind: WireFault) -> Spec | None:
-        """A fault of ``kind`` that is in force, without using it up."""
+    def peek(self, kind: WireFault, call: WireCall | None = None) -> Spec | None:
+        """A fault of ``kind`` that is in force (and aims at ``call``, if given), without using it up."""
         now = self._mono() if self.armed else 0.0
-        return next((item.spec for item in self.armed if item.spec.kind is kind and item.live(now)), None)
+        found = (item.spec for item in self.armed if item.spec.kind is kind and item.live(now))
+        return next((spec for spec in found if call is None or spec.aims_at(call)), None)
+
+
+def _book_side(text: str) -> str:
+    if text not in {"bid", "ask", "both"}:
+        raise ValueError(text)
+    return text
 
 
 _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
@@ -178,6 +190,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "fraction": ("fraction", float),
     "code": ("code", str),
     "status": ("status", int),
+    "empty": ("empty", _book_side),
 }
 
 

@@ -127,7 +127,7 @@ async def gently(items: Iterable[T], shape: Callable[[T], Json]) -> list[Json]:
 
 def ticker_of(server: DeltaServer, item: Instrument) -> Json | None:
     """The ticker of an option now; None if it settled meanwhile."""
-    quote = server.exchange.quote(item.symbol)
+    quote = server.glass.quote(item.symbol)
     if quote is None:
         return None
     return tickers.ticker(server.exchange.market, item, quote, server.spot(item.underlying))

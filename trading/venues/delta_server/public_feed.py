@@ -119,10 +119,10 @@ class PublicFeed:
 
     def _tops(self, token: str) -> Iterable[tuple[str, Image]]:
         for symbol in self._server.catalogue.resolve(token):
-            quote = self._server.exchange.quote(symbol)
+            quote = self._server.glass.quote(symbol)
             if quote is not None:
                 picture = frames.top(quote)
-                stamps = {"lts": int(quote.at.timestamp()) * 1_000_000, "ts": self._stamp()}
+                stamps = {"lts": int(quote.at.timestamp()) * 1_000_000, "ts": micros(quote.at)}
                 yield symbol, (picture, {"type": "ob_l1", "sy": symbol, **picture, **stamps})
 
     def _images(self, token: str) -> Iterable[tuple[str, Image]]:
@@ -135,21 +135,21 @@ class PublicFeed:
                 yield symbol, (picture, {"type": "ob_l2", "sy": symbol, **picture, **stamps})
 
     def _tickers(self, token: str) -> Iterable[tuple[str, Image]]:
-        rows, spot = [], None
+        rows, spot, stamp = [], None, 0
         for symbol in self._server.catalogue.resolve(token):
-            item, quote = self._server.catalogue.find(symbol), self._server.exchange.quote(symbol)
+            item, quote = self._server.catalogue.find(symbol), self._server.glass.quote(symbol)
             if item is not None and quote is not None:
-                spot = self._server.spot(item.underlying)
+                spot, stamp = self._server.spot(item.underlying), max(stamp, micros(quote.at))
                 rows.append(frames.ticker_row(self._server.exchange.market, item, quote, spot))
         if rows:
-            yield token, (None, {"type": "ticker", "sy": token, "sp": str(spot), "ts": self._stamp(), "d": rows})
+            yield token, (None, {"type": "ticker", "sy": token, "sp": str(spot), "ts": stamp, "d": rows})
 
     def _marks(self, token: str) -> Iterable[tuple[str, Image]]:
         for symbol in self._server.catalogue.resolve(token.removeprefix("MARK:")):
-            quote = self._server.exchange.quote(symbol)
+            quote = self._server.glass.quote(symbol)
             if quote is not None:
                 name = f"MARK:{symbol}"
-                yield name, (None, {"type": "mark_price", "sy": name, "p": str(quote.mark), "ts": self._stamp()})
+                yield name, (None, {"type": "mark_price", "sy": name, "p": str(quote.mark), "ts": micros(quote.at)})
 
     def _spots(self, token: str) -> Iterable[tuple[str, Image]]:
         underlying = UNDERLYING_OF_INDEX.get(token)

@@ -13,6 +13,7 @@ from trading.venues.delta_server.clock import WallClocks
 from trading.venues.delta_server.config import ServerConfig
 from trading.venues.delta_server.deadman import DeadMan
 from trading.venues.delta_server.faults import WireFault, WirePlan
+from trading.venues.delta_server.glass import Glass
 from trading.venues.delta_server.limits import Limiter
 from trading.venues.delta_server.signing import Doorman
 from trading.venues.delta_server.wire import WireError, bad_schema, integer
@@ -47,6 +48,7 @@ class DeltaServer:
         self.clocks = clocks or WallClocks()
         self.sleep = sleep
         self.faults = WirePlan(self.clocks.mono)
+        self.glass = Glass(exchange, self.faults)
         self.doorman = Doorman(self.config, self.signature_clocks)
         self.limiter = Limiter(self.config, self.clocks.mono)
         self.catalogue = Catalogue(exchange)

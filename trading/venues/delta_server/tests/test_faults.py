@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -175,6 +176,56 @@ async def test_sequences_can_begin_anew(bench: Bench) -> None:
         assert [frame["se"] for frame in socket.of("v2/user_trades")] == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("fault", "bid", "ask"),
+    [
+        ("one_sided:empty=ask", True, False),
+        ("one_sided:empty=bid", False, True),
+        ("one_sided", False, False),
+        ("one_sided:leg=put", True, True),
+    ],
+)
+async def test_a_side_of_the_book_can_be_empty_for_who_looks(bench: Bench, fault: str, bid: bool, ask: bool) -> None:
+    bench.server.faults.inject(fault)
+    quotes = (await bench.read(f"/v2/tickers/{bench.call.symbol}"))["quotes"]
+    assert (quotes["best_bid"] is not None, quotes["best_ask"] is not None) == (bid, ask)
+    assert (await bench.market(bench.call, "sell", 1))["state"] == "closed"
+
+
+async def test_a_book_can_be_crossed(bench: Bench) -> None:
+    bid, ask = bench.quote(bench.call)
+    bench.server.faults.inject("crossed")
+    quotes = (await bench.read(f"/v2/tickers/{bench.call.symbol}"))["quotes"]
+    assert (Decimal(quotes["best_bid"]), Decimal(quotes["best_ask"])) == (ask, bid)
+
+
+async def test_a_stale_quote_keeps_its_price_and_its_stamp_until_the_fault_is_over(bench: Bench) -> None:
+    path = f"/v2/tickers/{bench.call.symbol}"
+    bench.server.faults.inject("stale:for=60")
+    first = await bench.read(path)
+    bench.advance(30)
+    second = await bench.read(path)
+    assert (second["timestamp"], second["quotes"], second["mark_price"]) == (
+        first["timestamp"],
+        first["quotes"],
+        first["mark_price"],
+    )
+    bench.advance(31)
+    assert (await bench.read(path))["timestamp"] == first["timestamp"] + 61_000_000
+
+
+async def test_a_stale_quote_on_the_socket_has_an_old_stamp(bench: Bench) -> None:
+    async with Socket(bench, "/public") as socket:
+        await socket.subscribe("ob_l1", bench.call.symbol)
+        await socket.step(1)
+        bench.server.faults.inject("stale")
+        for _ in range(12):
+            await socket.step(1)
+        stamps = {frame["ts"] for frame in socket.of("ob_l1")[1:]}
+        assert len(stamps) == 1
+        assert max(stamps) < int(bench.exchange.now().timestamp() - 10) * 1_000_000
+
+
 def test_a_fault_counts_only_the_calls_it_is_aimed_at() -> None:
     plan = WirePlan(lambda: 0.0)
     plan.inject("reject:nth=2,count=1,side=buy")
@@ -200,7 +251,7 @@ def test_a_file_of_faults_has_comments_and_lines() -> None:
     assert [spec.kind for spec in found] == [WireFault.TIMEOUT_AFTER, WireFault.RATE_LIMIT, WireFault.SLOW]
 
 
-@pytest.mark.parametrize("text", ["nonsense", "slow:speed=1", "slow:seconds=fast"])
+@pytest.mark.parametrize("text", ["nonsense", "slow:speed=1", "slow:seconds=fast", "one_sided:empty=left"])
 def test_a_fault_that_is_not_known_is_named(text: str) -> None:
     with pytest.raises(ValueError, match=text.split(":", maxsplit=1)[0].split("=", maxsplit=1)[0]):
         parse_faults(text)

@@ -1,0 +1,71 @@
+"""The venue's unasked word on a position: a reason to look at once, and nothing more."""
+
+from __future__ import annotations
+
+from trading.strategy.events import Order, PositionsChanged, ReadPositions
+from trading.strategy.tests.desk import Desk
+from trading.strategy.types import OptionType, Phase
+
+
+def watched() -> Desk:
+    """A live desk that compared itself with the venue a moment ago."""
+    desk = Desk().live()
+    desk.wait(1)
+    desk.positions()
+    desk.wait(5)
+    desk.taken(ReadPositions)
+    return desk
+
+
+def tell(desk: Desk, size: int) -> None:
+    """The venue tells what it holds of the call."""
+    desk.send(PositionsChanged(desk.now, desk.leg(OptionType.CALL).instrument.symbol, size))
+
+
+def test_a_position_that_is_not_the_ledgers_has_positions_read_at_once() -> None:
+    desk = watched()
+    tell(desk, -7)
+    assert len(desk.taken(ReadPositions)) == 1
+    assert "tells of -7, the ledger has -10" in desk.said("drift_noticed")[0]
+
+
+def test_drift_is_put_to_the_operator_within_ten_seconds() -> None:
+    desk = watched()
+    tell(desk, 0)
+    for second in range(10):
+        if desk.taken(ReadPositions):
+            desk.positions(call=0)
+        if desk.state.phase is Phase.ATTENTION:
+            assert second < 10
+            return
+        desk.wait(1)
+    raise AssertionError("ten seconds on, nobody was told")
+
+
+def test_the_position_that_was_expected_changes_nothing() -> None:
+    desk = watched()
+    before = desk.state
+    tell(desk, -10)
+    assert desk.state.mismatches == before.mismatches == 0
+    assert desk.taken(ReadPositions) == []
+
+
+def test_a_storm_of_changes_is_not_a_storm_of_reads() -> None:
+    desk = watched()
+    for size in range(-9, 0):
+        tell(desk, size)
+    assert len(desk.taken(ReadPositions)) == 1
+
+
+def test_a_false_alarm_ends_with_the_next_read() -> None:
+    desk = watched()
+    tell(desk, -7)
+    desk.positions()
+    assert (desk.state.mismatches, desk.state.phase) == (0, Phase.LIVE)
+
+
+def test_while_closing_nothing_is_made_of_it() -> None:
+    desk = watched()
+    desk.order(Order.STOP)
+    tell(desk, -7)
+    assert desk.said("drift_noticed") == []

@@ -1,0 +1,129 @@
+"""Rows of the fault matrix about the market's data and the line to the exchange."""
+
+from __future__ import annotations
+
+import pytest
+
+from trading.strategy.types import Phase
+from trading.tests.matrix.end_check import end_check
+from trading.tests.matrix.stage import Stage, at, said
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def blind(stage: Stage, fault: str) -> None:
+    """A session that sees only such quotes holds on for a while, takes none of them for a price, and then closes."""
+    session = await stage.start(stale_quote_seconds=30, max_loss_pct="5", max_profit_pct="5")
+    await stage.until_live()
+    await stage.step()
+    stage.wire.fault(fault)
+    began = at(stage)
+    for _ in range(24):
+        await stage.step()
+        assert stage.phase is Phase.LIVE
+    await stage.until_closed()
+    await end_check(stage, session)
+    assert session.exit_reason == "stale_data"
+    assert (at(stage) - began).total_seconds() < 60
+
+
+async def test_stale_quote(stage: Stage) -> None:
+    await blind(stage, "stale")
+
+
+async def test_crossed_quote(stage: Stage) -> None:
+    await blind(stage, "crossed")
+
+
+@pytest.mark.parametrize("fault", ["one_sided:empty=ask", "one_sided:empty=both", "one_sided:empty=ask,leg=put"])
+async def test_one_sided_book(stage: Stage, fault: str) -> None:
+    await blind(stage, fault)
+
+
+@pytest.mark.parametrize("fault", ["public_silent:for=100", "private_silent:for=100", "public_silent; private_silent"])
+async def test_socket_silent_but_open(stage: Stage, fault: str) -> None:
+    session = await stage.start(max_hold_minutes=2)
+    await stage.until_live()
+    stage.wire.fault(fault)
+    await stage.until_closed()
+    await end_check(stage, session)
+    assert session.exit_reason == "time_exit"
+
+
+@pytest.mark.parametrize("order", ["-PE-e1", "-CE-x1"])
+async def test_socket_closed(stage: Stage, order: str) -> None:
+    """Both sockets end while an order of the entry, or of the exit, is at the door."""
+
+    hub, cuts = stage.wire.app.hub, []
+
+    def cut(what: str) -> None:
+        if what.startswith("placed") and order in what:
+            cuts.append(hub.drop(hub.sessions))
+
+    stage.struck_by = cut
+    session = await stage.play()
+    await end_check(stage, session)
+    assert cuts == [2]
+    assert len(stage.exchange.orders()) == 4
+    assert session.exit_reason == "time_exit"
+
+
+async def test_429_with_reset(stage: Stage) -> None:
+    limit = "rate_limit:count=1,seconds=3,method=POST,path=/v2/orders,leg=put"
+    session = await stage.play(f"{limit},side=sell; {limit},side=buy; rate_limit:count=2,seconds=2,path=/v2/positions")
+    await end_check(stage, session)
+    assert stage.struck
+    assert session.exit_reason == "time_exit"
+    assert [leg.quantity async for leg in session.positions.all()] == [10, 10]
+
+
+async def test_signature_expired_while_queued(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """Each order of the put waits seven seconds between its signature and the exchange's look at it."""
+
+    async def queue(seconds: float) -> None:
+        stage.wire.time.advance(seconds)
+
+    stage.wire.server.sleep = queue
+    late = "slow:count=1,seconds=7,method=POST,path=/v2/orders,leg=put"
+    session = await stage.play(f"{late},side=sell; {late},side=buy")
+    await end_check(stage, session)
+    assert stage.struck
+    assert [r for r in caplog.records if getattr(r, "event", "") == "delta_clock_set"]
+    assert session.exit_reason == "time_exit"
+    assert len(stage.exchange.orders()) == 4
+
+
+@pytest.mark.parametrize("seconds", [-5, 5, -30, 30])
+async def test_clock_skew_of_5_s(stage: Stage, seconds: int) -> None:
+    session = await stage.play(f"skew:seconds={seconds}")
+    await end_check(stage, session)
+    assert session.exit_reason == "time_exit"
+    assert [leg.quantity async for leg in session.positions.all()] == [10, 10]
+
+
+async def test_maintenance_announced(stage: Stage) -> None:
+    session = await stage.start(stale_quote_seconds=120)
+    await stage.until_live()
+    stage.wire.fault("maintenance:for=60")
+    await stage.step()
+    assert "maintenance" in stage.wire.venue.health().detail
+    await stage.ask("stop")
+    began = at(stage)
+    while (at(stage) - began).total_seconds() < 45:
+        await stage.step()
+        assert stage.phase in (Phase.EXITING, Phase.ATTENTION)
+    await stage.until_closed()
+    await end_check(stage, session)
+    assert session.exit_reason == "stopped"
+    assert await said(session, "proof_of_flat")
+
+
+async def test_maintenance_announced_before_the_entry(stage: Stage) -> None:
+    session = await stage.start(now=False, max_hold_minutes=2)
+    await stage.step(270)
+    stage.wire.fault("maintenance:for=90")
+    await stage.step(31)
+    await stage.until_closed()
+    await end_check(stage, session)
+    assert await said(session, "selection_refused")
+    assert session.exit_reason == "time_exit"

@@ -1,0 +1,191 @@
+"""Rows of the fault matrix about our own side: the database, the process, and what operators do meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+
+from deltastrangle.exceptions import ApplicationError
+from trading.engine import session as engine_session
+from trading.models import EngineLease, StrategySession
+from trading.services.configurations import update_configuration
+from trading.services.trading_mode import set_trading_mode
+from trading.strategy.types import Phase
+from trading.tests.matrix.end_check import end_check
+from trading.tests.matrix.stage import Stage, nowhere
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("failures", [3, 40])
+async def test_database_locked(stage: Stage, monkeypatch: pytest.MonkeyPatch, failures: int) -> None:
+    await _with_a_failing_database(stage, monkeypatch, "database is locked", failures)
+
+
+async def test_disk_full(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    await _with_a_failing_database(stage, monkeypatch, "database or disk is full", 60)
+
+
+async def _with_a_failing_database(stage: Stage, monkeypatch: pytest.MonkeyPatch, error: str, failures: int) -> None:
+    """It fails when the entry is due, and again when the exit is."""
+    monkeypatch.setattr(engine_session, "WRITE_PAUSE_SECONDS", 0.0)
+    session = await stage.start(now=False, max_hold_minutes=3)
+    store = stage.failing_store
+    store.error, store.failing = error, failures
+    await stage.patiently(seconds=301)
+    await stage.until_live()
+    await stage.ask("stop")
+    store.failing = failures
+    await stage.patiently()
+    await stage.until_closed()
+    await end_check(stage, session)
+    assert len(stage.exchange.orders()) == 4
+    assert session.exit_reason == "stopped"
+
+
+class Death:
+    """Ends the worker at the ``at``-th effect: before and after every write, order and cancel. 0 is never."""
+
+    def __init__(self, stage: Stage, at: int) -> None:
+        self.stage = stage
+        self.at = at
+        self.passed = 0
+        self.where = ""
+        self.come = asyncio.Event()
+
+    def __call__(self, what: str) -> None:
+        """An effect on the exchange's side."""
+        self.passed += 1
+        if self.passed == self.at:
+            self.where = what
+            self.come.set()
+            if self.stage.engine.session is not None:
+                self.stage.engine.session.abandon()
+
+    async def on_disk(self, what: str) -> None:
+        """An effect on ours: nothing that was begun comes to anything afterwards."""
+        self(what)
+        if self.come.is_set():
+            await asyncio.Event().wait()
+
+
+async def _live_and_die(at: int) -> int:
+    stage = Stage()
+    death = Death(stage, at)
+    try:
+        stage.wire.fault("partial:leg=call,side=sell,fraction=0.3,count=1; timeout_after:leg=put,side=buy,count=1")
+        session = await stage.start(name=f"Rig {at}", now=False, max_hold_minutes=1)
+        stage.struck_by, stage.failing_store.point = death, death.on_disk
+        life = asyncio.create_task(_one_life(stage))
+        end = asyncio.create_task(death.come.wait())
+        await asyncio.wait({life, end}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (life, end):
+            task.cancel()
+        await asyncio.gather(life, end, return_exceptions=True)
+        if death.come.is_set():
+            stage.struck_by, stage.failing_store.point = lambda _what: None, nowhere
+            await stage.restart()
+            await stage.until_closed(seconds=2)
+        await end_check(stage, session)
+        assert session.exit_reason in ("time_exit", "resumed_exit")
+    except AssertionError as error:
+        raise AssertionError(f"died at effect {at} ({death.where}): {error}") from error
+    finally:
+        await stage.close()
+    return death.passed
+
+
+async def _one_life(stage: Stage) -> None:
+    await stage.step(301)
+    await stage.until_closed(seconds=2)
+
+
+@pytest.mark.slow
+async def test_kill_9_between_any_two_effects() -> None:
+    """Every fourth effect of a rough session here; real signals at seeded points are the chaos command's business."""
+    effects = await _live_and_die(0)
+    assert effects > 20
+    for at in range(1, effects + 1, 4):
+        await _live_and_die(at)
+
+
+async def test_kill_9_between_two_steps(stage: Stage) -> None:
+    session = await stage.start(max_hold_minutes=1)
+    while await StrategySession.objects.filter(pk=session.pk, status="running").aexists():
+        await stage.restart()
+        await stage.step(8)
+    await end_check(stage, session)
+    assert len(stage.exchange.orders()) == 4
+    assert session.exit_reason == "time_exit"
+
+
+async def test_two_workers_at_once(stage: Stage) -> None:
+    """The second stands by and takes over when the first is frozen; the first, woken late, can no longer write."""
+    session = await stage.start()
+    await stage.until_live()
+    first, first_store = stage.engine, stage.store
+    stage.owner = "second"
+    second, second_store = stage.over_the_wire(), stage.store
+    await second.step()
+    assert (second.token, second.session) == (None, None)
+    await EngineLease.objects.aupdate(expires_at=timezone.now() - timedelta(seconds=1))
+    second._due.clear()
+    stage.engine, stage.store = second, second_store
+    await stage.step()
+    assert second.token is not None
+    assert stage.phase is Phase.LIVE
+    await stage.ask("stop")
+    await first.step()
+    await stage.until_closed()
+    await first.step()
+    assert first.token is None
+    await first_store.close()
+    await end_check(stage, session)
+    assert len(stage.exchange.orders()) == 4
+    assert session.exit_reason == "stopped"
+
+
+async def test_config_edited_during_a_session(stage: Stage) -> None:
+    session = await stage.start(max_hold_minutes=2)
+    await stage.until_live()
+    planned = stage.state.exit
+    assert session.configuration_id is not None
+    await sync_to_async(update_configuration)(
+        actor=None,
+        configuration_id=session.configuration_id,
+        values={"quantity": 50, "max_hold_minutes": 60, "max_loss_pct": "1"},
+        source="command",
+    )
+    assert stage.state.exit == planned
+    await stage.until_closed()
+    await end_check(stage, session)
+    assert session.exit_reason == "time_exit"
+    assert session.config_snapshot["quantity"] == 10
+    assert [leg.quantity async for leg in session.positions.all()] == [10, 10]
+
+
+async def test_unlock_after_panic(stage: Stage) -> None:
+    first = await stage.start()
+    await stage.until_live()
+    await stage.ask("panic")
+    await stage.until_closed()
+    await end_check(stage, first)
+    assert first.exit_reason == "panic_close"
+    with pytest.raises(ApplicationError, match="halted"):
+        await stage.ask("start", configuration_id=first.configuration_id, now=True)
+    await sync_to_async(set_trading_mode)(
+        actor=None, mode="active", reason="looked at it", confirm="RESUME", source="command"
+    )
+    asked = await stage.ask("start", configuration_id=first.configuration_id, now=True)
+    await stage.step(0)
+    await stage.until_live()
+    await stage.ask("stop")
+    await stage.until_closed()
+    second = await StrategySession.objects.aget(pk=asked.session_id)
+    await end_check(stage, second)
+    assert second.exit_reason == "stopped"
+    assert [leg.quantity async for leg in second.positions.all()] == [10, 10]
