@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
+from trading.engine.margin import margin_seen
 from trading.engine.ports import Venue, VenueUnavailable
 from trading.strategy.events import (
     Cancel,
@@ -26,9 +28,10 @@ from trading.strategy.events import (
     Watch,
 )
 from trading.strategy.execution import order_prefix
-from trading.strategy.types import OrderIntent, OrderReport, Outcome, Purpose
+from trading.strategy.types import OrderIntent, OrderReport, Outcome, Purpose, StrategyParams
 
 log = logging.getLogger("trading.engine")
+WATCH_AGAIN_SECONDS = 2.0
 Limits = Callable[[], Awaitable[LimitsSeen]]
 Gate = Callable[[OrderIntent], Awaitable[str]]
 
@@ -39,12 +42,14 @@ class Actor:
     ``gate`` answers why an order may not leave now (empty: it may); ``limits`` reads the day's facts.
     """
 
-    def __init__(self, *, venue: Venue, underlying: str, strategy_id: str, gate: Gate, limits: Limits) -> None:
+    def __init__(self, *, venue: Venue, params: StrategyParams, strategy_id: str, gate: Gate, limits: Limits) -> None:
         self._venue = venue
-        self._underlying = underlying
+        self._params = params
         self._prefix = order_prefix(strategy_id) + "-"
         self._gate = gate
         self._limits = limits
+        self._unwatched: Watch | None = None
+        self._watch_at: datetime | None = None
 
     async def act(self, action: object) -> list[Event]:
         """Carry one action out and return what was learned.
@@ -115,21 +120,35 @@ class Actor:
         try:
             limits = await self._limits()
             chain, positions = await asyncio.gather(self._venue.chain(action.underlying), self._venue.positions())
+            margin = await margin_seen(self._venue, self._params, chain, self._venue.now())
         except Exception as error:
             _log_failed_read("The option chain", error)
             return [ChainRead(self._venue.now(), None, error=_cause(error))]
-        return [limits, ChainRead(self._venue.now(), chain, tuple(positions))]
+        return [limits, ChainRead(self._venue.now(), chain, tuple(positions), margin=margin)]
 
     async def _watch(self, action: Watch) -> None:
+        self._unwatched, self._watch_at = None, self._venue.now() + timedelta(seconds=WATCH_AGAIN_SECONDS)
         try:
-            await self._venue.watch(self._underlying, action.symbols)
-        except VenueUnavailable as error:
-            log.warning("Quotes could not be subscribed: %s", error, extra={"event": "watch_failed"})
+            await self._venue.watch(self._params.underlying, action.symbols)
+        except Exception as error:
+            self._unwatched = action
+            log.warning("Quotes could not be subscribed: %s", _cause(error), extra={"event": "watch_failed"})
+
+    def owed(self) -> tuple[Watch, ...]:
+        """A subscription that failed, once it is time to try it again. A session without quotes is blind."""
+        if self._unwatched is None or (self._watch_at is not None and self._venue.now() < self._watch_at):
+            return ()
+        owed, self._unwatched = self._unwatched, None
+        return (owed,)
 
 
 def entry_refusal(intent: OrderIntent, mode: str) -> str:
-    """Why the trading mode keeps this order from leaving; orders that only reduce always may."""
-    if intent.purpose is not Purpose.ENTRY or mode == "active":
+    """Why the trading mode keeps this order from leaving. Orders that the venue holds to reducing always may; an entry
+    needs ``active``; a close that is not reduce-only may go unless the mode is ``reduce_only`` or ``halted``.
+    """
+    if intent.reduce_only or mode == "active":
+        return ""
+    if intent.purpose is not Purpose.ENTRY and mode == "stop_entries":
         return ""
     return f"the trading mode is {mode}: only orders that reduce risk may be sent"
 

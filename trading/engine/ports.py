@@ -6,13 +6,27 @@ No Django, no network here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trading.strategy.events import Event, Journal
-from trading.strategy.types import Chain, ExitReason, Fill, OrderIntent, OrderReport, Phase, Position, StrategyParams
+from trading.strategy.types import (
+    Chain,
+    ChainRow,
+    ExitReason,
+    Fill,
+    OrderIntent,
+    OrderReport,
+    OrderStatus,
+    OrderType,
+    Phase,
+    Position,
+    Side,
+    StrategyParams,
+    TimeInForce,
+)
 
 
 class VenueUnavailable(Exception):
@@ -38,8 +52,9 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class VenueHealth:
-    """How the link to the venue feels: newest quote's age and round trip in milliseconds, request weight left, skew in
-    milliseconds.
+    """How the link to the venue feels: round trips in milliseconds (median and 99th percentile), request weight left,
+    skew in milliseconds, age in wall seconds of the oldest quote that is watched, and how many answers of the last five
+    minutes were HTTP 429.
     """
 
     connected: bool
@@ -48,6 +63,36 @@ class VenueHealth:
     weight_left: int | None = None
     weight_limit: int | None = None
     skew_ms: float | None = None
+    round_trip_p99_ms: float | None = None
+    quote_age_seconds: float | None = None
+    throttled: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """How the store feels: 99th percentile of the last minute's writes in milliseconds, and the free megabytes of the
+    fullest file system that database and tapes are on. None is not known.
+    """
+
+    write_p99_ms: float | None = None
+    disk_free_mb: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something an operator should hear of that belongs to no ledger write.
+
+    ``severity`` is info, warning or critical; while ``key`` is open it is told once; ``ends`` is the key of the notice
+    that this one closes.
+    """
+
+    kind: str
+    severity: str
+    title: str
+    message: str
+    key: str
+    session_id: int | None = None
+    ends: str = ""
 
 
 class Venue(Protocol):
@@ -110,11 +155,17 @@ class Venue(Protocol):
         ...
 
     async def open_orders(self) -> list[OrderReport]:
-        """Every order resting at the venue."""
+        """Every order resting at the venue, stops that wait for their trigger among them."""
         ...
 
     async def balance(self) -> Balance:
         """The account's cash."""
+        ...
+
+    async def margin_required(self, rows: Sequence[ChainRow], size: int) -> Decimal | None:
+        """Dollars that selling ``size`` contracts of each would bind, before the premium received. None when the venue
+        is set up not to be asked; VenueUnavailable when it does not say.
+        """
         ...
 
     def health(self) -> VenueHealth:
@@ -139,6 +190,8 @@ class SessionSpec:
     enter_now: bool
     state: str
     not_before: date | None = None
+    decision_hash: str = ""
+    decision_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +204,67 @@ class PendingCommand:
     actor: str
     reason: str
     leave_open: bool
+    payload: Mapping[str, object] = field(default_factory=dict)
+    progress: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RestingOrder:
+    """An order at rest, as far as the venue tells: whose id, of what, how much."""
+
+    client_order_id: str
+    venue_order_id: str
+    symbol: str = ""
+    side: str = ""
+    size: int = 0
+    filled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPicture:
+    """One mode's account as read just now; with an ``error`` nothing was learned."""
+
+    mode: str
+    positions: tuple[Position, ...] = ()
+    orders: tuple[RestingOrder, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """An order with everything the venue remembers of it, to rebuild a ledger from."""
+
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    product_id: int
+    side: Side
+    size: int
+    filled: int
+    status: OrderStatus
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Decimal | None
+    average_price: Decimal | None
+    reduce_only: bool
+    created_at: datetime
+
+
+@runtime_checkable
+class RecordKeeper(Protocol):
+    """A venue that remembers. Reads raise VenueUnavailable."""
+
+    async def resting_orders(self) -> list[VenueOrder]:
+        """Every order at rest, anybody's."""
+        ...
+
+    async def past_orders(self, since: datetime) -> list[VenueOrder]:
+        """Every order that has ended, since a venue time, anybody's."""
+        ...
+
+    async def executions(self, since: datetime) -> list[Fill]:
+        """Every fill since a venue time of an order with a client order id, oldest first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +334,23 @@ class PnlSample:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceStretch:
+    """Looks at the exit rules with the same verdicts, from the first to the last.
+
+    ``results`` are the rules of the last look as JSON values (rule, verdict, value, threshold, unit, progress,
+    detail), each with its ``peak`` progress in the stretch and when that was (``peak_at``).
+    """
+
+    first_at: datetime
+    last_at: datetime
+    looks: int
+    phase: Phase
+    nearest_rule: str
+    nearest_progress: float
+    results: tuple[Mapping[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SessionWrite:
     """One atomic write: the session, the intents that must be on disk before their requests leave, reports, fills and
     the journal. ``repeats`` says that the session just closed and its configuration goes on with the next one, which
@@ -234,6 +365,9 @@ class SessionWrite:
     journal: tuple[tuple[datetime, Journal], ...] = ()
     at: datetime | None = None
     repeats: bool = False
+    decision_hash: str = ""
+    decision_count: int = 0
+    traces: tuple[TraceStretch, ...] = ()
 
 
 class Store(Protocol):
@@ -276,12 +410,38 @@ class Store(Protocol):
         """Record the outcome of a command."""
         ...
 
+    async def note_command(self, command_id: int, progress: Mapping[str, object], *, token: int) -> None:
+        """Note how far a pending command has come, before the next thing that must not be forgotten."""
+        ...
+
+    async def save_account(self, picture: AccountPicture) -> None:
+        """Keep an account's picture; one with an error keeps the picture before it, and the error."""
+        ...
+
+    async def idle_mode(self) -> str:
+        """The mode of the active configuration; paper when there is none."""
+        ...
+
     async def trading_mode(self) -> str:
         """active, stop_entries, reduce_only or halted."""
         ...
 
     async def day_facts(self, day: date, exclude_session_id: int) -> DayFacts:
-        """What other sessions of this IST day did, in the same mode of money as ``exclude_session_id``."""
+        """What other sessions of this IST day did, in the same mode of money as ``exclude_session_id``; after a lockout
+        was lifted, those since.
+        """
+        ...
+
+    async def entry_lock(self, mode: str, day: date) -> str:
+        """Why entries of this mode are locked on this IST day; empty when they are not."""
+        ...
+
+    async def health(self) -> StoreHealth:
+        """How the store feels right now."""
+        ...
+
+    def notice(self, notice: Notice) -> None:
+        """Have an operator told; never waits and never fails."""
         ...
 
     async def write(self, write: SessionWrite, *, token: int) -> None:
@@ -290,6 +450,10 @@ class Store(Protocol):
 
     def sample(self, session_id: int, sample: PnlSample) -> None:
         """Queue a point of telemetry; bounded, written in bulk, never waits."""
+        ...
+
+    def trace(self, session_id: int, stretches: Sequence[TraceStretch]) -> None:
+        """Queue stretches of the decision trace, as ``sample`` does points."""
         ...
 
     async def publish(self, payload: Mapping[str, object], *, owner: str) -> None:

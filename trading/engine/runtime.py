@@ -12,14 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from trading.engine.account import READ_SECONDS, AccountDesk
+from trading.engine.archive import Archive
 from trading.engine.ports import LeaseLost, ModeUnavailable, PendingCommand, SessionSpec, Store, Venue, VenueHealth
 from trading.engine.refusal import Stranded, holds_nothing, refused_session
 from trading.engine.session import SessionRunner
 from trading.engine.view import WorkerFacts, runtime_view
+from trading.engine.watch import Watch, lease_lost, stranded
 from trading.strategy.events import Commanded, Order
 from trading.strategy.types import Phase
 
 log = logging.getLogger("trading.engine")
+WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,13 @@ class Engine:
         speed_of: Callable[[str], float] | None = None,
         settings: EngineSettings | None = None,
         wall: Callable[[], float] = time.monotonic,
+        watch: Watch | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self.store = store
         self.owner = owner
         self.settings = settings or EngineSettings()
+        self.archive = archive
         self.session: SessionRunner | None = None
         self.token: int | None = None
         self._venue_for = venue_for
@@ -66,13 +73,28 @@ class Engine:
         self._wake = asyncio.Event()
         self._mode = "active"
         self._standing_by = False
+        self._leads_until = float("-inf")
+        self._telling: asyncio.Task[None] | None = None
         self._stranded: Stranded | None = None
         self._refused: dict[int, str] = {}
+        self.desk = AccountDesk(
+            store=store,
+            venue_of=self._venue_of,
+            session=lambda: self.session,
+            token=lambda: self.token,
+            wake=self._wake.set,
+        )
+        self._watch = watch
 
     @property
     def venue(self) -> Venue:
         """The venue of the running session, else the paper venue."""
         return self.session.venue if self.session is not None else self._venue
+
+    def _venue_of(self, mode: str) -> Venue:
+        """The venue of a mode: the session's own when it is that one. Raises ModeUnavailable."""
+        session = self.session
+        return session.venue if session is not None and session.spec.mode == mode else self._venue_for(mode)
 
     @property
     def stranded(self) -> str:
@@ -100,28 +122,47 @@ class Engine:
             await self.shut_down()
 
     async def step(self) -> None:
-        """One turn: lease, commands, session, events, publication."""
-        if await self._hold_lease():
-            try:
-                await self._work()
-            except LeaseLost:
-                await self._lose_lease()
+        """One turn: the session's events, lease, commands, publication.
 
-    async def _work(self) -> None:
+        While the lease surely holds, the market comes first: a quote does not wait for the database.
+        """
+        try:
+            turned = self.session if self._leads() else None
+            if turned is not None:
+                await self._run_session(turned)
+            if await self._hold_lease():
+                await self._work(turned)
+        except LeaseLost:
+            await self._lose_lease()
+
+    def _leads(self) -> bool:
+        """Whether the lease is ours for certain, by our own clock since the last renewal."""
+        return self._wall() < self._leads_until
+
+    async def _work(self, turned: SessionRunner | None) -> None:
         if self._is_due("commands", self.settings.command_poll_seconds):
             self._mode = await self.store.trading_mode()
             if self.session is None:
                 await self._load_session()
             await self._obey_commands()
-        if self.session is not None:
+        await self._look_around()
+        if self._is_due("account", READ_SECONDS):
+            self.desk.read()
+        await self.desk.complete()
+        if self.session is not None and self.session is not turned:
             await self._run_session(self.session)
-        await self._publish()
+        if self.archive is not None:
+            self.archive.look(self.session.spec.strategy_id if self.session is not None else None)
+        self._publish()
 
     async def settle(self) -> None:
         """Step until no request is in flight (for tests and for a clean end)."""
-        while self.session is not None and self.session.busy:
-            await self.session.finish_requests()
+        while self.desk.busy or (self.session is not None and self.session.busy):
+            if self.session is not None:
+                await self.session.finish_requests()
+            await self.desk.finish()
             await self.step()
+        await self._told()
 
     async def shut_down(self) -> None:
         """Wait shortly for requests in flight and give the lease up.
@@ -130,6 +171,11 @@ class Engine:
         """
         if self.session is not None:
             await self.session.finish_requests(timeout=5.0)
+            self.session.close()
+        await self.desk.finish(timeout=5.0)
+        await self._told()
+        if self.archive is not None:
+            await self.archive.done()
         if self.token is not None:
             await self.store.release_lease(self.owner)
             self.token = None
@@ -157,7 +203,9 @@ class Engine:
         pause = renew if self.token is not None else min(renew, self.settings.command_poll_seconds)
         if not self._is_due("lease", pause):
             return self.token is not None
+        asked = self._wall()
         token = await self.store.claim_lease(self.owner, self.settings.lease_seconds)
+        self._leads_until = asked + self.settings.lease_seconds if token is not None else float("-inf")
         if token is None:
             await self._stand_by()
         elif token != self.token:
@@ -180,6 +228,7 @@ class Engine:
     async def _lose_lease(self) -> None:
         log.error("The engine lease was lost to another worker; standing by", extra={"event": "lease_lost"})
         self._due["lease"] = self._wall() + self.settings.lease_seconds
+        self.store.notice(lease_lost(self.owner))
         await self._stand_by()
 
     async def _stand_by(self) -> None:
@@ -188,6 +237,7 @@ class Engine:
             log.warning("Standing by: the engine lease is held by %s", holder, extra={"event": "lease_standby"})
         self._standing_by = True
         self.token = None
+        self.desk.abandon()
         self._drop_session()
 
     def _drop_session(self) -> None:
@@ -207,11 +257,21 @@ class Engine:
             return
         self._stranded = None
         await venue.connect()
-        session = SessionRunner(spec, venue=venue, store=self.store, mode=lambda: self._mode, on_event=self._wake.set)
+        session = SessionRunner(
+            spec,
+            venue=venue,
+            store=self.store,
+            mode=lambda: self._mode,
+            on_event=self._wake.set,
+            leads=self._leads,
+            watch=self._watch,
+            tapes=self.archive.tapes if self.archive is not None else None,
+        )
         await session.begin(
             sample_seconds=self.settings.sample_seconds, samples=await self.store.samples(spec.session_id)
         )
         self.session = session
+        self._due.pop("account", None)
 
     async def _refuse(self, spec: SessionSpec, reason: str) -> None:
         """A session without a venue ends if it holds nothing; else it stays open, commands wait, and we say so."""
@@ -224,6 +284,7 @@ class Engine:
         elif self._stranded is None or self._stranded.reason != reason:
             self._stranded = Stranded(spec, reason)
             log.critical("Nobody guards %s: %s", spec.strategy_id, reason, extra={"event": "session_stranded"})
+            self.store.notice(stranded(reason, spec.session_id))
 
     async def _run_session(self, session: SessionRunner) -> None:
         if self.token is None:
@@ -238,6 +299,9 @@ class Engine:
             session.state.exit_reason,
             extra={"event": "session_closed", "strategy_id": session.spec.strategy_id},
         )
+        session.close()
+        if self.archive is not None:
+            self.archive.pack(session.spec.strategy_id)
         self.session = None
         self._due.pop("commands", None)
         self._due.pop("publish", None)
@@ -259,7 +323,7 @@ class Engine:
     async def _obey(self, command: PendingCommand, *, overruled: bool) -> None:
         if self.session is None:
             await self._load_session()
-        if self._stranded:
+        if self.desk.obey(command) or self._stranded:
             return
         session = self.session if self.session is not None and self.session.state.open else None
         match command.action:
@@ -302,9 +366,40 @@ class Engine:
         event = Commanded(session.venue.now(), order, command.actor, command.reason)
         await session.feed(event, self.token)
 
-    async def _publish(self) -> None:
-        if self.token is None or not self._is_due("publish", self.settings.publish_seconds):
+    async def _look_around(self) -> None:
+        """Judge the health gates and the venue's presence, and have an operator told of what changed."""
+        if self._watch is None or not self._is_due("watch", WATCH_SECONDS):
             return
+        session = self.session
+        notices = self._watch.look(
+            self.venue.health(),
+            await self.store.health(),
+            session.state if session is not None else None,
+            at=self.venue.now(),
+            now=self._wall(),
+            session_id=session.spec.session_id if session is not None else None,
+        )
+        for notice in notices:
+            self.store.notice(notice)
+
+    def _publish(self) -> None:
+        """Tell the world beside the trading: neither the balance nor the database holds a quote up."""
+        if self.token is None or (self._telling is not None and not self._telling.done()):
+            return
+        if self._is_due("publish", self.settings.publish_seconds):
+            self._telling = asyncio.create_task(self._tell())
+
+    async def _told(self) -> None:
+        if self._telling is not None:
+            await asyncio.wait({self._telling})
+
+    async def _tell(self) -> None:
+        try:
+            await self._publish_now()
+        except Exception:
+            log.exception("The runtime snapshot could not be published", extra={"event": "publish_failed"})
+
+    async def _publish_now(self) -> None:
         session = self.session
         if self._is_due("balance", self.settings.balance_seconds) and session is not None:
             await session.read_balance()
@@ -331,6 +426,9 @@ class Engine:
                 history=session.history.points(),
                 versions=session.versions,
             )
+        if self._watch is not None:
+            payload["gates"] = self._watch.gates.view(self._wall())
+        payload["account"] = {"version": self.desk.version}
         await self.store.publish(payload, owner=self.owner)
 
 

@@ -37,6 +37,8 @@ from trading.strategy.types import ZERO, OrderIntent, Phase, Purpose
 log = logging.getLogger("trading.engine")
 WRITE_ATTEMPTS = 25
 WRITE_PAUSE_SECONDS = 0.2
+HEAD_START_SECONDS = 0.005
+"""How long armed exits have the loop to themselves before they are written down."""
 TELL_ATTEMPT = 5
 
 
@@ -157,6 +159,7 @@ class SessionRunner:
                 log.exception("An event was left out", extra={"event": "event_left_out"})
             self._inbox.popleft()
         await self.feed(Tick(self.venue.now()), token)
+        self._dispatch(self._actor.owed())
         self._sample()
         news = self._witness.news(self.state, self.totals, self.venue.now())
         if news is not None:
@@ -195,9 +198,8 @@ class SessionRunner:
             raise CannotDecide(f"{type(event).__name__} while {self.state.phase.value}: {error}") from error
         armed = self._armed(decision) if decision.durable else ()
         if armed:
-            self._dispatch(armed)
-            # The requests leave at the next pause of the loop, which is now.
-            await asyncio.sleep(0)
+            # A request takes several turns of the loop to leave; nothing else may hold it up meanwhile.
+            await asyncio.wait(self._dispatch(armed), timeout=HEAD_START_SECONDS)
         write = self._witness.decided(self.state, event, decision, token)
         if armed and write is not None:
             self._owed = write, tuple(action for action in decision.actions if action not in armed)
@@ -249,12 +251,15 @@ class SessionRunner:
         self.versions["decisions"] += len(write.journal)
         self.versions["orders"] += len(write.intents) + len(write.orders) + len(write.fills)
 
-    def _dispatch(self, actions: Sequence[Action]) -> None:
+    def _dispatch(self, actions: Sequence[Action]) -> set[asyncio.Task[None]]:
+        started = set()
         for action in actions:
             if not isinstance(action, Journal | Finish):
                 task = asyncio.create_task(self._carry_out(action))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+                started.add(task)
+        return started
 
     async def _carry_out(self, action: Action) -> None:
         try:

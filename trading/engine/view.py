@@ -180,7 +180,7 @@ def _contract(leg: LegState, state: SessionState) -> dict[str, object]:
 
 def _positions(state: SessionState, totals: Totals | None, now: datetime) -> list[dict[str, object]]:
     figures = totals.legs if totals is not None else ()
-    return [_leg(leg, pnl, state, now) for leg, pnl in zip(state.legs, figures, strict=False) if leg.entry_size]
+    return [_leg(leg, pnl, state, now) for leg, pnl in zip(state.legs, figures, strict=False) if leg.sold]
 
 
 def _leg(leg: LegState, pnl: LegPnl, state: SessionState, now: datetime) -> dict[str, object]:
@@ -195,8 +195,8 @@ def _leg(leg: LegState, pnl: LegPnl, state: SessionState, now: datetime) -> dict
         "strike": number(leg.instrument.strike),
         "side": "short",
         "direction": "short",
-        "size": leg.entry_size,
-        "quantity": leg.entry_size,
+        "size": leg.sold,
+        "quantity": leg.sold,
         "open_size": leg.held,
         "contract_size": number(leg.instrument.contract_value),
         "tick_size": number(leg.instrument.tick_size),

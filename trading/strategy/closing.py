@@ -10,7 +10,7 @@ from trading.strategy.arming import clear_suspicion
 from trading.strategy.events import FetchFills, PositionsRead, ReadPositions
 from trading.strategy.execution import close_intent
 from trading.strategy.machine import Trigger
-from trading.strategy.orders import cancel_working
+from trading.strategy.orders import cancel_revenants, cancel_working
 from trading.strategy.resident import ask_after_missing, clear_stops, give_stops_up
 from trading.strategy.state import LegState
 from trading.strategy.turn import Turn
@@ -157,6 +157,7 @@ def absorb_positions(turn: Turn, event: PositionsRead) -> None:
         _read_again_soon(turn)
         return
     ask_after_missing(turn, event.open_orders)
+    cancel_revenants(turn, event.open_orders)
     wrong = _differences(turn, event)
     if wrong:
         _disagree(turn, event, wrong)
@@ -193,8 +194,8 @@ def _differences(turn: Turn, event: PositionsRead) -> list[str]:
         actual = sizes.get(leg.instrument.symbol, 0)
         if actual != expected:
             wrong.append(f"{leg.instrument.symbol}: venue {actual:+d}, ledger {expected:+d}")
-    stops = {order.intent.client_order_id for order in turn.state.stops}
-    wrong.extend(f"order {coid} rests at the venue" for coid in event.open_orders if coid not in stops)
+    expected_to_rest = tuple(order.intent.client_order_id for order in turn.state.stops)
+    wrong.extend(f"order {coid} rests at the venue" for coid in event.open_orders if coid not in expected_to_rest)
     return wrong
 
 

@@ -88,13 +88,17 @@ def _dataclass(cls: Any) -> Codec:
         )
 
     @cache
+    def writers() -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+        return tuple((name, codec.encode) for name, codec, _ in members())
+
+    @cache
     def names() -> frozenset[str]:
         return frozenset(name for name, _, _ in members())
 
     def encode(value: Any) -> Any:
         if type(value) is not cls:
             raise CodecError(f"Expected {cls.__name__}, got {type(value).__name__}.")
-        return {name: codec.encode(getattr(value, name)) for name, codec, _ in members()}
+        return {name: write(getattr(value, name)) for name, write in writers()}
 
     def decode(raw: Any) -> Any:
         found = _expect(raw, dict, cls.__name__)
@@ -231,6 +235,8 @@ def _expect(value: Any, kind: type, label: str) -> Any:
 
 
 def _number(value: Any) -> float:
+    if type(value) is float:
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise CodecError(f"Expected a number, got {type(value).__name__}.")
     return float(value)
@@ -247,7 +253,10 @@ def _names(members: tuple[Any, ...]) -> str:
 
 
 def _same(kind: type, label: str) -> Codec:
-    return Codec(lambda value: _expect(value, kind, label), lambda raw: _expect(raw, kind, label))
+    return Codec(
+        lambda value: value if type(value) is kind else _expect(value, kind, label),
+        lambda raw: raw if type(raw) is kind else _expect(raw, kind, label),
+    )
 
 
 _PLAIN: dict[Any, Codec] = {
@@ -256,7 +265,8 @@ _PLAIN: dict[Any, Codec] = {
     int: _same(int, "a whole number"),
     float: Codec(_number, _number),
     Decimal: Codec(
-        lambda v: str(_expect(v, Decimal, "Decimal")), lambda raw: Decimal(_expect(raw, str, "decimal text"))
+        lambda v: str(v if type(v) is Decimal else _expect(v, Decimal, "Decimal")),
+        lambda raw: Decimal(_expect(raw, str, "decimal text")),
     ),
     datetime: Codec(_write_instant, _read_instant),
     date: Codec(lambda v: v.isoformat(), lambda raw: date.fromisoformat(_expect(raw, str, "date text"))),

@@ -31,7 +31,7 @@ from trading.strategy.guarding import guarding
 from trading.strategy.machine import Trigger
 from trading.strategy.orders import absorb_fill, absorb_report, chase
 from trading.strategy.pnl import Totals
-from trading.strategy.state import SessionState
+from trading.strategy.state import LegState, SessionState
 from trading.strategy.turn import Turn
 from trading.strategy.types import ExitReason, Phase, Quote
 
@@ -70,7 +70,7 @@ def _absorb(turn: Turn, event: Event) -> None:
         case QuoteSeen():
             _see_quote(turn, event.quote)
         case SpotSeen():
-            _see_spot(turn, event.price)
+            turn.note(**_spot(turn, event.price))
         case MarketSeen():
             _see_market(turn, event)
         case OrderReported():
@@ -101,26 +101,34 @@ def _absorb(turn: Turn, event: Event) -> None:
 
 
 def _see_quote(turn: Turn, quote: Quote) -> None:
-    for leg in turn.state.legs:
-        if leg.instrument.symbol == quote.symbol and (leg.quote is None or quote.at >= leg.quote.at):
-            turn.state = turn.state.with_leg(leg.seeing(quote))
+    legs = _quoted(turn.state.legs, (quote,))
+    if legs is not turn.state.legs:
+        turn.note(legs=legs)
 
 
 def _see_market(turn: Turn, event: MarketSeen) -> None:
-    for quote in event.quotes:
-        _see_quote(turn, quote)
-    if event.spot is not None:
-        _see_spot(turn, event.spot)
+    spot = {} if event.spot is None else _spot(turn, event.spot)
+    turn.note(legs=_quoted(turn.state.legs, event.quotes), **spot)
 
 
-def _see_spot(turn: Turn, price: Decimal) -> None:
+def _quoted(legs: tuple[LegState, ...], quotes: tuple[Quote, ...]) -> tuple[LegState, ...]:
+    """The legs with these quotes; an older quote than the one at hand is left out."""
+    for quote in quotes:
+        for leg in legs:
+            if leg.instrument.symbol == quote.symbol and (leg.quote is None or quote.at >= leg.quote.at):
+                seen = leg.seeing(quote)
+                legs = tuple([seen if old is leg else old for old in legs])
+    return legs
+
+
+def _spot(turn: Turn, price: Decimal) -> dict[str, object]:
     state = turn.state
-    turn.note(
-        spot=price,
-        spot_at=turn.at,
-        spot_high=max(state.spot_high or price, price),
-        spot_low=min(state.spot_low or price, price),
-    )
+    return {
+        "spot": price,
+        "spot_at": turn.at,
+        "spot_high": max(state.spot_high or price, price),
+        "spot_low": min(state.spot_low or price, price),
+    }
 
 
 def _obey(turn: Turn, event: Commanded) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from trading.strategy.events import ChainRead, LoadChain, Watch
 from trading.strategy.execution import close_intent, entry_intent
 from trading.strategy.machine import Trigger
+from trading.strategy.margin import margin_refusal
 from trading.strategy.orders import cancel_working
 from trading.strategy.schedule import IST, exit_plan, next_entry
 from trading.strategy.selection import Selection, select
@@ -86,6 +87,9 @@ def absorb_chain(turn: Turn, event: ChainRead) -> None:
     if not chosen.ok or chosen.call is None or chosen.put is None:
         _refuse(turn, chosen.summary, tuple(r.message for r in chosen.refusals))
         return
+    if short := margin_refusal(event.margin, (chosen.call, chosen.put)):
+        _refuse(turn, short, (short,))
+        return
     _enter(turn, chosen, event)
 
 
@@ -96,7 +100,7 @@ def _enter(turn: Turn, chosen: Selection, event: ChainRead) -> None:
     spot = event.chain.spot if event.chain is not None else None
     turn.update(
         legs=legs, entering_at=turn.at, spot=spot, spot_at=turn.at, spot_entry=spot, spot_high=spot, spot_low=spot,
-        refusals=(), selection_summary=chosen.summary,
+        refusals=(), selection_summary=chosen.summary, margin_required=event.margin.required if event.margin else None,
         exit=exit_plan(turn.state.params, entered_at=turn.at, settlement_at=legs[0].instrument.settlement_at),
     )  # fmt: skip
     turn.do(Watch(turn.state.symbols))
@@ -105,6 +109,7 @@ def _enter(turn: Turn, chosen: Selection, event: ChainRead) -> None:
         _picked(legs, chosen),
         credit=chosen.credit,
         symbols=list(turn.state.symbols),
+        margin_required=turn.state.margin_required,
         deltas=[leg.quote.delta if leg.quote else None for leg in legs],
     )
     entering(turn)

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from trading.strategy.types import Chain, ExitReason, Fill, OrderIntent, OrderReport, Position, Quote
+from trading.strategy.types import Chain, ExitReason, Fill, MarginSeen, OrderIntent, OrderReport, Position, Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,14 @@ class ChainRead:
     """The answer to ``LoadChain``
 
     ``chain`` is None when the read failed and ``error`` says why. ``positions`` is what the account held then.
+    ``margin`` is that of the strikes this chain offers; None when the venue was not asked.
     """
 
     at: datetime
     chain: Chain | None
     positions: tuple[Position, ...] = ()
     error: str = ""
+    margin: MarginSeen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,17 @@ class PositionsRead:
     positions: tuple[Position, ...] = ()
     open_orders: tuple[str, ...] = ()
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsChanged:
+    """The venue told, unasked, what the account holds of one option now (signed contracts). A hint to compare, never
+    the comparison itself: it may be late or repeated.
+    """
+
+    at: datetime
+    symbol: str
+    size: int
 
 
 class Order(StrEnum):
@@ -123,6 +136,32 @@ class LimitsSeen:
     refusal: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """An operator gives the session ``size`` contracts short that no session owns.
+
+    ``price`` is the entry price the venue reports; ``foreign`` is what the account held in ``symbol`` beside the session
+    when it was read (signed). The same ``key`` twice is one adoption.
+    """
+
+    at: datetime
+    symbol: str
+    size: int
+    price: Decimal | None
+    foreign: int
+    key: str
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignClosed:
+    """Contracts that no session owns were closed through the engine; ``left`` (signed) is what remains of them."""
+
+    at: datetime
+    symbol: str
+    left: int
+
+
 Event = (
     Tick
     | QuoteSeen
@@ -132,8 +171,11 @@ Event = (
     | OrderReported
     | FillSeen
     | PositionsRead
+    | PositionsChanged
     | Commanded
     | LimitsSeen
+    | Adopted
+    | ForeignClosed
 )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from trading.strategy.events import RuleResult, Verdict
 from trading.strategy.pnl import LegBook, LegPnl, Totals
@@ -46,7 +47,7 @@ class ExitContext:
 
 def evaluate(ctx: ExitContext) -> tuple[RuleResult, ...]:
     """All ten rules, in order, whether or not an earlier one acts."""
-    return tuple(rule(ctx) for rule in RULES)
+    return tuple([rule(ctx) for rule in RULES])
 
 
 def first_to_act(results: Sequence[RuleResult]) -> RuleResult | None:
@@ -200,8 +201,13 @@ def _off(rule: ExitReason, unit: str, detail: str = "") -> RuleResult:
 def _clock(rule: ExitReason, now: datetime, at: datetime, label: str) -> RuleResult:
     left = (at - now).total_seconds()
     progress = min(max(1.0 - left / CLOCK_METER_SECONDS, 0.0), 1.0)
-    detail = f"{label} at {at.astimezone(IST):%H:%M:%S} IST"
-    return _judged(rule, now >= at, Decimal(f"{left:.3f}"), ZERO, "s", progress, detail)
+    return _judged(rule, now >= at, Decimal(f"{left:.3f}"), ZERO, "s", progress, _instant(label, at))
+
+
+@lru_cache(maxsize=64)
+def _instant(label: str, at: datetime) -> str:
+    """The same for a whole session, and dear to write ten times a second."""
+    return f"{label} at {at.astimezone(IST):%H:%M:%S} IST"
 
 
 def _worst_leg(ctx: ExitContext) -> tuple[tuple[Decimal, LegBook, Decimal] | None, str]:

@@ -45,7 +45,7 @@ def guarding(turn: Turn) -> None:
     plan = turn.state.exit
     if plan is None:
         raise ValueError("A session with legs has no exit plan.")
-    books = tuple(book_of(leg) for leg in turn.state.legs)
+    books = tuple([book_of(leg) for leg in turn.state.legs])
     turn.totals = figures = totals_of(turn.state, books, turn.at)
     if figures.complete:
         _remember(turn, figures)
@@ -97,13 +97,18 @@ def _remember(turn: Turn, figures: Totals) -> None:
         if state.params.trailing_sl_enabled
         else state.trail
     )
-    turn.note(
-        trail=trail,
-        best=max(state.best, figures.net),
-        worst=min(state.worst, figures.net),
-        best_pct=max(state.best_pct, figures.net_pct),
-        worst_pct=min(state.worst_pct, figures.net_pct),
-    )
+    if (
+        trail is not state.trail
+        or not state.worst <= figures.net <= state.best
+        or not state.worst_pct <= figures.net_pct <= state.best_pct
+    ):
+        turn.note(
+            trail=trail,
+            best=max(state.best, figures.net),
+            worst=min(state.worst, figures.net),
+            best_pct=max(state.best_pct, figures.net_pct),
+            worst_pct=min(state.worst_pct, figures.net_pct),
+        )
     if trail.level_pct != state.trail.level_pct and trail.level_pct is not None:
         level = "break-even" if trail.level_pct == Decimal(0) else f"{trail.level_pct:+.0f} %"
         turn.say(

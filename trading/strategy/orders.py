@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from trading.strategy.arming import is_suspected
@@ -35,6 +36,8 @@ def absorb_report(turn: Turn, report: OrderReport) -> None:
     turn.update_leg(leg.with_order(changed))
     if is_suspected(leg, changed):
         return
+    if order.status is OrderStatus.REJECTED and report.status is OrderStatus.OPEN:
+        cancel_revenant(turn, changed)
     if changed.status is OrderStatus.REJECTED and order.status is not OrderStatus.REJECTED:
         turn.say(
             "order_rejected",
@@ -50,6 +53,29 @@ def absorb_report(turn: Turn, report: OrderReport) -> None:
             "warning",
             client_order_id=report.client_order_id,
         )
+
+
+def cancel_revenant(turn: Turn, order: OrderState) -> None:
+    """Cancel an order that rests at the venue although its end is in the books: called absent, and there after all."""
+    if not turn.due(order.cancel_at, ASK_AGAIN_SECONDS):
+        return
+    if order.cancel_at is None:
+        turn.say(
+            "order_revived",
+            f"{_name(order)} rests at the venue although it was taken for ended; cancelling it",
+            "warning",
+            client_order_id=order.intent.client_order_id,
+        )
+    _cancel(turn, order)
+
+
+def cancel_revenants(turn: Turn, open_orders: Iterable[str]) -> None:
+    """Cancel every ended order of ours among those the venue lists as resting."""
+    for client_order_id in open_orders:
+        leg = leg_of(turn, client_order_id)
+        order = leg.find(client_order_id) if leg is not None else None
+        if order is not None and order.final:
+            cancel_revenant(turn, order)
 
 
 def absorb_fill(turn: Turn, fill: Fill) -> None:

@@ -84,16 +84,16 @@ class Totals:
 
 def totals(legs: Sequence[LegBook], *, spot: Decimal | None, now: datetime, stale_seconds: int) -> Totals:
     """Value all legs of a session at ``now``. ``legs`` of the result are in the order given."""
-    valued = tuple(leg_pnl(leg, spot=spot, now=now, stale_seconds=stale_seconds) for leg in legs)
-    credit = sum((leg.entry_price * leg.size_total * leg.contract_value for leg in legs), ZERO)
-    realized = sum((leg.realized for leg in valued), ZERO)
-    open_close = sum((_shown(leg.close_pnl, leg.mark_pnl) for leg in valued), ZERO)
-    open_mark = sum((_shown(leg.mark_pnl, leg.close_pnl) for leg in valued), ZERO)
-    fees_paid = sum((leg.fees_paid for leg in legs), ZERO)
-    fees_to_close = sum((leg.close_fee for leg in valued), ZERO)
+    valued = tuple([leg_pnl(leg, spot=spot, now=now, stale_seconds=stale_seconds) for leg in legs])
+    credit = sum([leg.entry_price * leg.size_total * leg.contract_value for leg in legs], ZERO)
+    realized = sum([leg.realized for leg in valued], ZERO)
+    open_close = sum([_shown(leg.close_pnl, leg.mark_pnl) for leg in valued], ZERO)
+    open_mark = sum([_shown(leg.mark_pnl, leg.close_pnl) for leg in valued], ZERO)
+    fees_paid = sum([leg.fees_paid for leg in legs], ZERO)
+    fees_to_close = sum([leg.close_fee for leg in valued], ZERO)
     gross = realized + open_close
     net = gross - fees_paid - fees_to_close
-    why_not = "; ".join(leg.why_not for leg in valued if leg.why_not)
+    why_not = "; ".join([leg.why_not for leg in valued if leg.why_not])
     return Totals(
         credit=credit,
         gross=gross,
@@ -101,7 +101,7 @@ def totals(legs: Sequence[LegBook], *, spot: Decimal | None, now: datetime, stal
         gross_pct=_percent(gross, credit),
         net_pct=_percent(net, credit),
         mark_gross=realized + open_mark,
-        cost_to_close=sum((leg.entry_price * leg.size_open * leg.contract_value for leg in legs), ZERO) - open_close,
+        cost_to_close=sum([leg.entry_price * leg.size_open * leg.contract_value for leg in legs], ZERO) - open_close,
         fees_paid=fees_paid,
         fees_to_close=fees_to_close,
         realized=realized,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from trading.strategy.copying import altered
 from trading.strategy.schedule import EntryPlan, ExitPlan
 from trading.strategy.trailing import TrailState
 from trading.strategy.types import (
@@ -205,7 +206,7 @@ class LegState:
         ``priced_at`` moves only with quotes one could close at: an offer, and not crossed.
         """
         usable = quote.ask is not None and (quote.bid is None or quote.bid < quote.ask)
-        return replace(self, quote=quote, priced_at=quote.at if usable else self.priced_at)
+        return altered(self, quote=quote, priced_at=quote.at if usable else self.priced_at)
 
     def find(self, client_order_id: str) -> OrderState | None:
         """The order with this client id, settled or not."""
@@ -321,4 +322,4 @@ class SessionState:
 
     def with_leg(self, leg: LegState) -> SessionState:
         """This state with one leg replaced."""
-        return replace(self, legs=tuple(leg if old.option_type is leg.option_type else old for old in self.legs))
+        return altered(self, legs=tuple([leg if old.option_type is leg.option_type else old for old in self.legs]))

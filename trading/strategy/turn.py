@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from trading.strategy.copying import altered
 from trading.strategy.events import Action, Finish, Journal, Place, RuleResult
 from trading.strategy.machine import Trigger, next_phase
 from trading.strategy.pnl import Totals
@@ -29,7 +30,7 @@ class Turn:
 
     def note(self, **changes: Any) -> None:
         """Change the state in a way that a crash may forget (quotes, extremes)."""
-        self.state = replace(self.state, **changes)
+        self.state = altered(self.state, **changes)
 
     def update(self, **changes: Any) -> None:
         """Change the state in a way that must be on disk."""
