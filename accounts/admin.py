@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from accounts import services
 from accounts.admin_access import adopt_sign_in
 from accounts.admin_forms import UserForm
-from accounts.models import AuditEvent, User
+from accounts.models import ApiToken, AuditEvent, User
 from accounts.permissions import can_manage_users, role_of
 from deltastrangle.exceptions import ApplicationError
 
@@ -152,6 +152,32 @@ class AuditEventAdmin(ManagerAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never: events come from what happens."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ManagerAdmin):
+    """Personal API tokens, to read and search, and to revoke; the secrets are nowhere."""
+
+    list_display = ("name", "hint", "user", "scopes", "state", "created_at", "expires_at", "last_used_at")
+    search_fields = ("name", "hint", "user__email")
+    list_select_related = ("user",)
+    fields = ("user", "name", "hint", "scopes", "state", "created_at", "expires_at", "last_used_at", "revoked_at")
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke the selected tokens")
+    def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
+        """End tokens at once."""
+        for token in tokens:
+            services.revoke_api_token(actor=_actor(request), token_id=token.pk, request=request, source="admin")
+        self.message_user(request, "Revoked.", messages.SUCCESS)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never: a token is its owner's to make."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

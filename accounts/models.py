@@ -1,4 +1,4 @@
-"""Users, who sign in by e-mail, and the audit trail of what they did."""
+"""Users, who sign in by e-mail, their API tokens, and the audit trail of what they did."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from accounts import roles
 from deltastrangle.exceptions import Conflict
@@ -145,3 +146,38 @@ class AuditEvent(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Always refused."""
         raise Conflict("An audit event cannot be deleted.")
+
+
+class ApiToken(models.Model):
+    """A personal token for scripts. Only its SHA-256 (hex) is kept: the token itself is shown once, when it is made.
+
+    `fingerprint` is the user's password's at that moment (Django's session hash): with another password the token ends.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=60)
+    hint = models.CharField("begins with", max_length=12)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    fingerprint = models.CharField(max_length=64, editable=False)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = "API token"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint}…)"
+
+    @property
+    def state(self) -> str:
+        """`revoked`, `expired`, `ended` (the password has changed since) or `active`."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at <= timezone.now():
+            return "expired"
+        same = constant_time_compare(self.fingerprint, self.user.get_session_auth_hash())
+        return "active" if same else "ended"

@@ -8,6 +8,7 @@ content.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -89,6 +90,20 @@ def env_int(name: str, default: int = 0) -> int:
 def env_float(name: str, default: float = 0.0) -> float:
     """A number."""
     return _typed(name, default, float, "a number")
+
+
+def _parse_rate(value: str) -> str | None:
+    if value.lower() == "off":
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,5}/(s|min|h|d)", value):
+        raise ValueError(value)
+    return value
+
+
+def env_rate(name: str, default: str) -> str | None:
+    """A rate such as `30/min` (per `s`, `min`, `h` or `d`); `off` is `None`."""
+    chosen: str | None = default
+    return _typed(name, chosen, _parse_rate, "a rate such as 30/min, or off")
 
 
 def env_list(name: str, default: Sequence[str] = ()) -> list[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
 CORRELATION_HEADER = "X-Correlation-ID"
+ALLOWED_HEADERS = f"Authorization, Content-Type, Idempotency-Key, {CORRELATION_HEADER}"
 CORRELATION_SHAPE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 POLICY = "; ".join(
     (
@@ -114,8 +115,8 @@ class CorsMiddleware(Middleware):
         if self._allowed(request):
             response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
             response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
-            response.headers["Access-Control-Allow-Headers"] = f"Authorization, Content-Type, {CORRELATION_HEADER}"
-            response.headers["Access-Control-Expose-Headers"] = CORRELATION_HEADER
+            response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+            response.headers["Access-Control-Expose-Headers"] = f"{CORRELATION_HEADER}, Retry-After"
         if request.path.startswith("/api/") and isinstance(response, HttpResponse):
             patch_vary_headers(response, ["Origin"])
         return response

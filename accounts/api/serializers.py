@@ -6,8 +6,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.models import User
+from accounts import scopes
+from accounts.models import ApiToken, User
 from accounts.permissions import role_of
+from accounts.services.api_tokens import MOST_DAYS
+
+TOKEN_FIELDS = ("id", "name", "hint", "scopes", "state", "created_at", "expires_at", "last_used_at", "revoked_at")
 
 
 class UserRead(serializers.ModelSerializer[User]):
@@ -37,11 +41,29 @@ class LoginInput(serializers.Serializer[Any]):
 
     username = serializers.EmailField(max_length=254)
     password = serializers.CharField(max_length=1024, trim_whitespace=False)
+    scope = serializers.CharField(
+        max_length=100,
+        required=False,
+        allow_blank=True,
+        help_text="Narrow the tokens to these scopes (`read`, `control`, `panic`, separated by spaces).",
+    )
+
+    def asked_scopes(self) -> list[str] | None:
+        """The scopes asked for; None without any, which is all that the role allows."""
+        return scopes.known(self.validated_data.get("scope", "").split()) or None
+
+    def validate_scope(self, value: str) -> str:
+        """Known words only."""
+        unknown = sorted(set(value.split()) - set(scopes.SCOPES))
+        if unknown:
+            raise serializers.ValidationError(f"Choose among {', '.join(scopes.SCOPES)}.")
+        return value
 
     def to_internal_value(self, data: Any) -> Any:
         """Read `email` where there is no `username`."""
         if hasattr(data, "get") and not data.get("username") and data.get("email"):
-            data = {"username": data.get("email"), "password": data.get("password", "")}
+            named = {name: data.get(name) for name in ("password", "scope") if data.get(name) is not None}
+            data = {"username": data.get("email"), **named}
         return super().to_internal_value(data)
 
 
@@ -58,3 +80,40 @@ class TokensRead(serializers.Serializer[Any]):
     refresh_token = serializers.CharField()
     token_type = serializers.CharField(default="bearer")
     user = UserRead()
+
+
+class ApiTokenInput(serializers.Serializer[Any]):
+    """A personal token to make."""
+
+    name = serializers.CharField(max_length=60, help_text="What it is for.")
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(scopes.CHOICES), allow_empty=False, max_length=len(scopes.SCOPES)
+    )
+    days = serializers.IntegerField(min_value=1, max_value=MOST_DAYS, default=90, help_text="How long it lives.")
+
+
+class ApiTokenRead(serializers.ModelSerializer[ApiToken]):
+    """A personal token, without its secret."""
+
+    scopes = serializers.ListField(child=serializers.CharField(), read_only=True)
+    state = serializers.ChoiceField(("active", "expired", "revoked", "ended"), read_only=True)
+
+    class Meta:
+        model = ApiToken
+        fields: tuple[str, ...] = TOKEN_FIELDS
+
+
+class ApiTokenMade(ApiTokenRead):
+    """A personal token just made. `token` is never shown again."""
+
+    token = serializers.CharField(read_only=True, help_text="Send it as `Authorization: Bearer …`.")
+
+    class Meta(ApiTokenRead.Meta):
+        fields = (*TOKEN_FIELDS, "token")
+
+
+class ApiTokenList(serializers.Serializer[Any]):
+    """The caller's personal tokens, newest first, the ended ones too."""
+
+    items = ApiTokenRead(many=True)
+    total = serializers.IntegerField()

@@ -19,7 +19,9 @@ from rest_framework.views import APIView
 from accounts import services
 from accounts.api.authentication import BearerAuthentication
 from accounts.api.serializers import LoginInput, RefreshInput, RegisterInput, TokensRead, UserRead
+from accounts.api.throttling import LoginThrottle
 from accounts.models import User
+from accounts.scopes import SCOPES
 from deltastrangle.exceptions import ApplicationError
 
 
@@ -61,6 +63,8 @@ class RegisterView(OpenView):
 class LoginView(OpenView):
     """Exchange e-mail and password for tokens."""
 
+    throttle_classes = (LoginThrottle,)
+
     @extend_schema(operation_id="auth_login", request=LoginInput, responses=TokensRead)
     def post(self, request: Request) -> Response:
         """200 with tokens; 400 malformed, 401 wrong, 403 `Inactive user`, 429 locked out with `Retry-After`."""
@@ -72,7 +76,7 @@ class LoginView(OpenView):
         data = given.validated_data
         user = services.authenticate_user(request=http, email=data["username"], password=data["password"], source="api")
         user_logged_in.send(sender=User, request=http, user=user)
-        return _tokens_response(user, services.issue_tokens(user=user))
+        return _tokens_response(user, services.issue_tokens(user=user, scopes=given.asked_scopes()))
 
     def handle_exception(self, exc: Exception) -> Response:
         """Say in a header, too, when a locked-out caller may come back."""
@@ -85,6 +89,8 @@ class LoginView(OpenView):
 class RefreshView(OpenView):
     """Exchange a refresh token for a new pair; the old one is used up."""
 
+    throttle_classes = (LoginThrottle,)
+
     @extend_schema(operation_id="auth_refresh", request=RefreshInput, responses=TokensRead)
     def post(self, request: Request) -> Response:
         """200 with tokens; 401 for a token that is invalid, expired, used or revoked; 403 for a disabled user."""
@@ -96,6 +102,8 @@ class RefreshView(OpenView):
 
 class LogoutView(SignedInView):
     """Give up a refresh token. The access token, good for minutes, ends by itself."""
+
+    write_scopes = SCOPES
 
     @extend_schema(operation_id="auth_logout", request=RefreshInput, responses={204: None})
     def post(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accounts.services.api_tokens import create_api_token, revoke_api_token, token_of_secret
 from accounts.services.audit import record_event
 from accounts.services.passwords import change_password, check_new_password, set_password
 from accounts.services.signing_in import LockedOut, authenticate_user, lift_lockout
@@ -25,6 +26,7 @@ __all__ = [
     "authenticate_user",
     "change_password",
     "check_new_password",
+    "create_api_token",
     "create_user",
     "edit_user",
     "ensure_initial_superuser",
@@ -33,9 +35,11 @@ __all__ = [
     "record_event",
     "refresh_tokens",
     "register",
+    "revoke_api_token",
     "revoke_token",
     "set_active",
     "set_password",
     "set_role",
+    "token_of_secret",
     "user_of_token",
 ]

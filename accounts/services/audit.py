@@ -28,8 +28,11 @@ def record_event(
 
     `source` is one of `AuditEvent.Source`; the address comes from `request`, the correlation id from the logging
     context. `actor_email` names an actor without an account. Text too long for its column is cut, values under a
-    secret's name in `detail` are blotted out. `ValueError` for an unknown outcome or source.
+    secret's name in `detail` are blotted out, and a personal API token that was used is named as `via`. `ValueError`
+    for an unknown outcome or source.
     """
+    via = getattr(request, "api_token_name", None)
+    said = {**(detail or {}), **({"via": via} if via else {})}
     return AuditEvent.objects.create(
         actor=actor,
         actor_email=_text("actor_email", actor.email if actor else actor_email),
@@ -39,7 +42,7 @@ def record_event(
         source=AuditEvent.Source(source),
         ip=client_address(request),
         correlation_id=_text("correlation_id", correlation_id()),
-        detail=_storable(redact(dict(detail or {}))),
+        detail=_storable(redact(said)),
     )
 
 

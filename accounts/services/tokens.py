@@ -6,6 +6,7 @@ web sessions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 from django.db import transaction
@@ -22,6 +23,7 @@ INVALID = "Invalid authentication credentials"
 UNKNOWN_USER = "User not found"
 INACTIVE = "Inactive user"
 FINGERPRINT = "pwd"
+SCOPES = "scopes"
 
 
 class Tokens(TypedDict):
@@ -32,10 +34,12 @@ class Tokens(TypedDict):
     token_type: str
 
 
-def issue_tokens(*, user: User) -> Tokens:
-    """A fresh pair for a user whose identity is established."""
+def issue_tokens(*, user: User, scopes: Sequence[str] | None = None) -> Tokens:
+    """A fresh pair for a user whose identity is established, good for `scopes` only (None: all the role allows)."""
     refresh = RefreshToken.for_user(user)
     refresh[FINGERPRINT] = _fingerprint(user)
+    if scopes is not None:
+        refresh[SCOPES] = list(scopes)
     return {"access_token": str(refresh.access_token), "refresh_token": str(refresh), "token_type": "bearer"}
 
 
@@ -48,7 +52,7 @@ def refresh_tokens(*, refresh: str) -> tuple[User, Tokens]:
     user = user_of_token(token)
     with transaction.atomic():
         _use_up(token)
-        return user, issue_tokens(user=user)
+        return user, issue_tokens(user=user, scopes=token.get(SCOPES))
 
 
 def revoke_token(*, refresh: str, user: User) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 # a skin (views, api, panels, consumers, admin, worker): it may import all but venues, and no room imports it.
 _TABLE = {"strategy", "configuration_spec", "configuration_fields", "configuration_rules"}
 _STORED = {*_TABLE, "engine", "models", "params"}
-_WRITES = {*_STORED, "lease", "ledger_writes", "opening", "publish", "notify"}
+_WRITES = {*_STORED, "lease", "ledger_writes", "opening", "publish", "notify", "lockouts", "account_store"}
 _SERVED = {*_WRITES, "store", "nudge", "selectors"}
 ROOMS: dict[str, set[str]] = {
     "strategy": set(),
@@ -20,20 +20,23 @@ ROOMS: dict[str, set[str]] = {
     "models": _TABLE,
     "params": {*_TABLE, "models"},
     "store": _WRITES,
+    "account_store": {*_STORED, "lease"},
     "lease": _STORED,
     "ledger_writes": _STORED,
     "opening": _STORED,
     "publish": _STORED,
     "notify": _STORED,
+    "lockouts": {*_STORED, "notify"},
     "nudge": {"models"},
     "selectors": _STORED,
     "services": _SERVED,
 }
 # Only the worker, what builds its venues, and commands may know a venue; pages and services never do.
 GUARDED = {
-    "venues": {"venues", "venue_factory", "management"},
+    "venues": {"venues", "venue_factory", "management", "chaos"},
     "venue_factory": {"worker", "management"},
     "worker": {"management"},
+    "chaos": {"management"},
 }
 # What the pure parts may take from outside of trading: nothing, or next to it.
 WITHOUT_DJANGO = {"strategy": set[str](), "engine": {"deltastrangle.logs"}, "venues": {"deltastrangle.logs"}}

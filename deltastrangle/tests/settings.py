@@ -23,7 +23,17 @@ def _remove() -> None:
 
 atexit.register(_remove)
 
-OURS = ("DATABASE_URL", "REDIS_URL", "DELTA_", "SIMULATED_VENUE_", "ENGINE_", "STRANGLE_", "INITIAL_SUPERUSER_")
+OURS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "DELTA_",
+    "SIMULATED_VENUE_",
+    "ENGINE_",
+    "STRANGLE_",
+    "INITIAL_SUPERUSER_",
+    "ALERT_",
+    "GATE_",
+)
 for name in [name for name in os.environ if name.startswith(OURS)]:
     del os.environ[name]
 
@@ -35,6 +45,7 @@ os.environ.update(
     BACKEND_LOG_PATH=os.path.join(DATA, "logs", "backend.log"),
     STATIC_MANIFEST="false",
     SQLITE_SYNCHRONOUS="OFF",
+    ALERT_WORKER_SILENT_SECONDS="0",
 )
 if os.environ.get("SUITE_ON_POSTGRES") and os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
@@ -43,6 +54,8 @@ from deltastrangle.settings import *  # noqa: E402, F403
 from deltastrangle.settings import ALLOWED_HOSTS, DATABASES  # noqa: E402
 
 ALLOWED_HOSTS += ["testserver"]
+# Tests sign in and command more often than any operator; those of the throttles set their own.
+API_LOGIN_RATE = API_CONTROL_RATE = None
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in production: an in-memory database shared by threads locks tables instead of waiting.

@@ -131,3 +131,16 @@ def test_a_list_survives_being_written_with_commas(words: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THING", " , ".join(stripped))
         assert env.env_list("THING") == stripped
+
+
+@pytest.mark.parametrize(("text", "rate"), [("5/s", "5/s"), ("30/min", "30/min"), ("off", None), ("", "9/h")])
+def test_a_rate_is_a_number_per_time_or_off(monkeypatch: pytest.MonkeyPatch, text: str, rate: str | None) -> None:
+    monkeypatch.setenv("A_RATE", text)
+    assert env.env_rate("A_RATE", "9/h") == rate
+
+
+@pytest.mark.parametrize("text", ["30", "0/min", "5/week", "-1/s", "5/min/s"])
+def test_what_is_no_rate_stops_the_start(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("A_RATE", text)
+    with pytest.raises(ImproperlyConfigured, match="A_RATE must be a rate"):
+        env.env_rate("A_RATE", "9/h")

@@ -74,6 +74,12 @@ def test_sqlite_is_durable_in_the_worker_and_quick_in_the_web(tmp_path: Path) ->
     assert "synchronous=FULL" in worker["init_command"]
 
 
+def test_installations_that_share_a_redis_keep_apart_by_a_prefix(tmp_path: Path) -> None:
+    config = "settings.CHANNEL_LAYERS['default']['CONFIG']['prefix']"
+    assert show(tmp_path, config, REDIS_URL="redis://cache:6379/0") == "strangle"
+    assert show(tmp_path, config, REDIS_URL="redis://cache:6379/0", REDIS_PREFIX="desk-two") == "desk-two"
+
+
 def test_redis_and_postgresql_are_a_matter_of_two_urls(tmp_path: Path) -> None:
     given = {"DATABASE_URL": "postgres://u:p@db/strangle", "REDIS_URL": "redis://cache:6379/0"}
     chosen = "[settings.DATABASES['default']['HOST'], settings.CHANNEL_LAYERS['default']['BACKEND']]"

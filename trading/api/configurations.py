@@ -88,6 +88,9 @@ class ConfirmLiveWrite(serializers.Serializer[Any]):
     """The typed confirmation that a live configuration needs for each revision."""
 
     name = serializers.CharField(max_length=50, help_text="The configuration's name, exactly.")
+    revision = serializers.IntegerField(
+        required=False, min_value=1, help_text="The revision that was read; refused when a newer one exists."
+    )
 
 
 class OutdatedSessionRead(serializers.Serializer[Any]):
@@ -238,7 +241,10 @@ class ConfirmLiveView(ConfigurationAPI):
         asked = ConfirmLiveWrite(data=self.values(request))
         asked.is_valid(raise_exception=True)
         made = services.confirm_live(
-            configuration_id=int(pk), typed_name=asked.validated_data["name"], **self.who(request)
+            configuration_id=int(pk),
+            typed_name=asked.validated_data["name"],
+            expected_revision=asked.validated_data.get("revision"),
+            **self.who(request),
         )
         return Response(ConfigurationRead(made).data)
 

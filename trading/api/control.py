@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.authentication import require_scope
 from accounts.api.permissions import IsViewer
+from accounts.api.throttling import ControlThrottle
 from accounts.models import User
+from accounts.scopes import CONTROL, PANIC
+from trading.api.runtime_schema import RuntimeRead
 from trading.api.serializers import CommandRead, ControlInput, ControlRead, HeartbeatRead, ModeInput, ModeRead
 from trading.selectors.runtime import current_runtime, heartbeat, trading_mode
 from trading.selectors.sessions import engine_command
-from trading.services.control import request_control, set_trading_mode
+from trading.services.control import KEY_LENGTH, request_control, set_trading_mode
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    OpenApiTypes.STR,
+    {"type": "string", "maxLength": KEY_LENGTH},
     OpenApiParameter.HEADER,
     description="At most 80 characters; the same key gets the same answer and makes no second command.",
 )
@@ -34,12 +37,16 @@ class TradingView(APIView):
 class ControlView(TradingView):
     """Start, stop, restart or panic."""
 
+    throttle_classes = (ControlThrottle,)
+    write_scopes = (CONTROL, PANIC)
+
     @extend_schema(
         operation_id="trading_control", parameters=[IDEMPOTENCY_KEY], request=ControlInput, responses=ControlRead
     )
     def post(self, request: Request) -> Response:
         """200 as soon as the command is stored; 403, 404, 409 `already_running`, `entries_locked`, 422."""
         given = validated(ControlInput(data=request.data))
+        require_scope(request.auth, PANIC if given["action"] == "panic" else CONTROL)
         result = request_control(
             actor=caller(request),
             action=given["action"],
@@ -76,7 +83,7 @@ class HeartbeatView(TradingView):
 class RuntimeView(TradingView):
     """The runtime picture."""
 
-    @extend_schema(operation_id="trading_runtime", responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="trading_runtime", responses=RuntimeRead)
     def get(self, request: Request) -> Response:
         """200 with every field, whether or not anything runs."""
         return Response(current_runtime())
@@ -84,6 +91,8 @@ class RuntimeView(TradingView):
 
 class ModeView(TradingView):
     """The platform's trading mode."""
+
+    throttle_classes = (ControlThrottle,)
 
     @extend_schema(operation_id="trading_mode", responses=ModeRead)
     def get(self, request: Request) -> Response:

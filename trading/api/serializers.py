@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from rest_framework import serializers
@@ -23,6 +24,7 @@ from trading.services.control import ACTIONS
 
 BIGGEST_ID = 2**63 - 1
 MOST_PAGES = 1_000_000
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
 class Given(serializers.Serializer[Any]):
@@ -80,18 +82,49 @@ class HeartbeatRead(Given):
     venue = serializers.CharField(allow_null=True)
 
 
-class SessionQuery(Given):
-    """Page and filters of the session list; ``start`` and ``end`` are IST days, both included."""
+def check_year(day: date) -> None:
+    """Refuse a day that no calendar arithmetic is safe with."""
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise serializers.ValidationError(f"The year must be between {FIRST_YEAR} and {LAST_YEAR}.")
+
+
+class PageQuery(Given):
+    """Which page, from 1, and how long a page is."""
 
     page = serializers.IntegerField(min_value=1, max_value=MOST_PAGES, default=1)
     page_size = serializers.IntegerField(min_value=1, max_value=200, default=25)
+
+
+class SessionFilter(Given):
+    """Filters of sessions; ``start`` and ``end`` are IST days, both included."""
+
     status = serializers.ChoiceField(SessionStatus.choices, required=False)
     mode = serializers.ChoiceField(Mode.choices, required=False)
     exit_reason = serializers.CharField(max_length=24, required=False)
     configuration_id = serializers.IntegerField(min_value=1, max_value=BIGGEST_ID, required=False)
-    start = serializers.DateField(required=False)
-    end = serializers.DateField(required=False)
-    text = serializers.CharField(max_length=100, required=False)
+    start = serializers.DateField(required=False, validators=[check_year])
+    end = serializers.DateField(required=False, validators=[check_year])
+    text = serializers.CharField(
+        max_length=100, required=False, help_text="In the strategy id, the configuration's name or a leg's symbol."
+    )
+
+
+class SessionQuery(PageQuery, SessionFilter):
+    """Page and filters of the session list."""
+
+
+class SessionExportQuery(SessionFilter):
+    """Filters of the session export, and its format, of which there is one."""
+
+    format = serializers.CharField(max_length=20, default="csv", help_text="`csv`; anything else is 400.")
+
+
+class SessionDetailQuery(Given):
+    """How much of a session's P&L over time is wanted."""
+
+    points = serializers.IntegerField(
+        min_value=2, max_value=5000, default=400, help_text="At most so many P&L points, thinned evenly."
+    )
 
 
 class LegRead(Given):
@@ -173,7 +206,7 @@ class OrderRead(serializers.ModelSerializer[OrderLedger]):
         )
 
 
-class PositionRead(serializers.ModelSerializer[PositionLedger]):
+class SessionPositionRead(serializers.ModelSerializer[PositionLedger]):
     """A leg as the ledger keeps it."""
 
     entry_price = Amount()
@@ -228,7 +261,7 @@ class SessionDetailRead(Given):
     config_snapshot = serializers.SerializerMethodField()
     session_metadata = serializers.DictField(source="metadata")
     orders = OrderRead(many=True)
-    positions = PositionRead(many=True, source="legs")
+    positions = SessionPositionRead(many=True, source="legs")
     decisions = DecisionRead(many=True)
     pnl_points = PnlPointRead(many=True)
     cash = CashRead()

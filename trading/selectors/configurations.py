@@ -52,6 +52,22 @@ def revisions_of(pk: int) -> QuerySet[ConfigurationRevision]:
     return ConfigurationRevision.objects.filter(configuration_id=pk).order_by("-number")
 
 
+def revision_of(pk: int, number: int) -> ConfigurationRevision:
+    """One revision of a configuration; ``NotFound`` otherwise."""
+    found = ConfigurationRevision.objects.filter(configuration_id=pk, number=number).first()
+    if found is None:
+        raise NotFound("Revision not found")
+    return found
+
+
+def revision_before(revision: ConfigurationRevision) -> ConfigurationRevision | None:
+    """The one that ``revision`` replaced; None for the first."""
+    earlier = ConfigurationRevision.objects.filter(
+        configuration_id=revision.configuration_id, number__lt=revision.number
+    )
+    return earlier.order_by("-number").first()
+
+
 def newest_revision(pk: int) -> ConfigurationRevision:
     """What a session started now would pin; ``NotFound`` when the configuration is gone."""
     found = revisions_of(pk).first()

@@ -31,7 +31,8 @@ BLOBS: Final = ("config_snapshot", "session_metadata", "engine_state")
 
 @dataclass(frozen=True, slots=True)
 class SessionDetail:
-    """All of one session. Orders carry their fills; decisions are the newest 500, newest first; points at most 400.
+    """All of one session. Orders carry their fills; decisions are the newest 500, newest first; points at most 400
+    unless asked for otherwise.
 
     ``config_values`` are the fields of the pinned revision, decimals as text; ``summary`` and ``monitor_snapshot`` are
     the reference's, None while the engine has stored none.
@@ -66,15 +67,37 @@ def list_sessions(
     ``start`` and ``end`` bound the entry (else the creation): IST days, both included, or instants. ``text`` is looked
     for in the session's id, its configuration's name and its legs' symbols. Three queries, whatever the page size.
     """
-    found = _in_range(_matching(status, mode, exit_reason, configuration_id, text), start, end)
+    found = matching_sessions(
+        status=status,
+        mode=mode,
+        exit_reason=exit_reason,
+        configuration_id=configuration_id,
+        start=start,
+        end=end,
+        text=text,
+    )
     total = found.count()
     newest = found.order_by(F("activated_at").desc(nulls_last=True), "-id")
     rows = list(_for_items(newest)[(page - 1) * page_size : page * page_size])
     return Page(_items(rows), total, page, page_size)
 
 
-def session_detail(pk: int) -> SessionDetail:
-    """All of one session. Raises ``NotFound``. A fixed number of queries."""
+def matching_sessions(
+    *,
+    status: str = "",
+    mode: str = "",
+    exit_reason: str = "",
+    configuration_id: int | None = None,
+    start: date | None = None,
+    end: date | None = None,
+    text: str = "",
+) -> QuerySet[StrategySession]:
+    """The sessions of these filters, which mean what they mean in ``list_sessions``, in no particular order."""
+    return _in_range(_matching(status, mode, exit_reason, configuration_id, text), start, end)
+
+
+def session_detail(pk: int, *, points: int = CHART_POINTS) -> SessionDetail:
+    """All of one session, with at most ``points`` of P&L. Raises ``NotFound``. A fixed number of queries."""
     row = _for_items(StrategySession.objects.filter(pk=pk), blobs=True).first()
     if row is None:
         raise NotFound("Session not found")
@@ -87,7 +110,7 @@ def session_detail(pk: int) -> SessionDetail:
         orders=orders,
         legs=legs,
         decisions=list(DecisionRecord.objects.filter(session=row)[:DECISIONS_SHOWN]),
-        pnl_points=pnl_points(row.pk),
+        pnl_points=pnl_points(row.pk, most=points),
         cash=cash_of(fills, legs, row.config_snapshot),
         config_values=row.config_snapshot,
         metadata=metadata,
