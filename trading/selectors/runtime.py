@@ -20,6 +20,7 @@ from trading.models import (
     TradingMode,
     TradingModeChoice,
 )
+from trading.selectors.alerts import alert_counts
 from trading.selectors.runtime_shape import idle_runtime, runtime_of_session, with_every_field
 
 HEARTBEAT_SECONDS: Final = 5.0
@@ -95,6 +96,7 @@ def current_runtime() -> dict[str, Any]:
     mode = trading_mode()
     picture["trading_mode"] = mode.mode
     picture["trading_mode_reason"] = mode.reason
+    picture["alerts"] = alert_counts()
     return picture
 
 

@@ -81,6 +81,8 @@ def idle_runtime() -> dict[str, Any]:
         "risk": None,
         "venue": None,
         "attention": "",
+        "gates": [],
+        "alerts": {"open": 0, "loud": 0, "critical": 0, "newest": None, "unlifted": 0},
         "versions": {"decisions": 0, "orders": 0},
     }
 
