@@ -24,7 +24,7 @@ class TokenForm(forms.Form):
 
     name = forms.CharField(label="Name", max_length=60, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     scopes = forms.MultipleChoiceField(
-        label="May", choices=scopes.CHOICES, widget=forms.CheckboxSelectMultiple, initial=[scopes.READ]
+        label="Allowed to", choices=scopes.CHOICES, widget=forms.CheckboxSelectMultiple, initial=[scopes.READ]
     )
     days = forms.IntegerField(label="Lives for, days", min_value=1, max_value=MOST_DAYS, initial=90)
 

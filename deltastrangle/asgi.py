@@ -11,11 +11,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deltastrangle.settings")
 django_application = get_asgi_application()
 
 # Everything below needs Django to be set up first.
-from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from accounts.sockets import CredentialMiddleware  # noqa: E402
 from trading.routing import websocket_urlpatterns  # noqa: E402
+from trading.watchman import watched  # noqa: E402
 
 
 async def engine_channel(scope: Any, receive: Any, send: Any) -> None:
@@ -27,8 +27,8 @@ async def engine_channel(scope: Any, receive: Any, send: Any) -> None:
 
 application = ProtocolTypeRouter(
     {
-        "http": django_application,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "http": watched(django_application),
+        "websocket": CredentialMiddleware(URLRouter(websocket_urlpatterns)),
         "channel": ChannelNameRouter({"strangle-engine": engine_channel}),
     }
 )

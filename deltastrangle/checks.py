@@ -21,6 +21,15 @@ DELTA_ADDRESSES = (
 SMALLEST_WEIGHT_LIMIT = 1_000
 SHORTEST_SECRET = 32
 SPEED_RANGE = (1, 600)
+GATE_NAMES = (
+    *("GATE_QUOTE_AGE", "GATE_VENUE_LATENCY", "GATE_CLOCK_SKEW", "GATE_REJECTS", "GATE_THROTTLED"),
+    *("GATE_DISK_SPACE", "GATE_DATABASE_LATENCY"),
+)
+# A comma inside an address (several recipients) does not separate; one before the next address does.
+ALERT_SEPARATOR = re.compile(r"[\n,]\s*(?=(?:\w+=)?[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+ALERT_ENTRY = re.compile(
+    r"(?:(?P<severity>info|warning|critical)=)?(?P<url>(?P<scheme>[a-z][a-z0-9+.-]*)://\S+)", re.IGNORECASE
+)
 CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 Check = Callable[..., list[CheckMessage]]
@@ -144,6 +153,31 @@ def delta_exchange() -> Iterator[CheckMessage]:
         yield Error(f"DELTA_TESTNET_SPEED must be between {low} and {high}.", id="deltastrangle.E011")
     if settings.DELTA_WEIGHT_LIMIT < SMALLEST_WEIGHT_LIMIT:
         yield Error(f"DELTA_WEIGHT_LIMIT must be at least {SMALLEST_WEIGHT_LIMIT}.", id="deltastrangle.E011")
+
+
+@_check(Tags.compatibility)
+def health_gates() -> Iterator[CheckMessage]:
+    """E012: a gate reopens on the good side of where it closes."""
+    for name in GATE_NAMES:
+        close, reopen = getattr(settings, f"{name}_CLOSE"), getattr(settings, f"{name}_REOPEN")
+        better = reopen > close if name == "GATE_DISK_SPACE" else reopen < close
+        if close > 0 and not better:
+            yield Error(f"{name}_REOPEN must be on the good side of {name}_CLOSE.", id="deltastrangle.E012")
+    for name in ("GATE_HOLD_SECONDS", "ALERT_VENUE_AWAY_SECONDS", "ALERT_WORKER_SILENT_SECONDS"):
+        if not 0 <= getattr(settings, name) <= 3600:
+            yield Error(f"{name} must be between 0 and 3600 seconds.", id="deltastrangle.E012")
+
+
+@_check(Tags.security)
+def alert_addresses() -> Iterator[CheckMessage]:
+    """E013: every entry of ALERT_URLS is an address; the message never quotes one."""
+    for number, entry in enumerate(re.split(ALERT_SEPARATOR, settings.ALERT_URLS or ""), 1):
+        if entry.strip() and not ALERT_ENTRY.fullmatch(entry.strip()):
+            yield Error(
+                f"ALERT_URLS: entry {number} is not like severity=scheme://…, or its severity is unknown.",
+                hint="Severities are info, warning and critical; without one, the address takes all.",
+                id="deltastrangle.E013",
+            )
 
 
 def _is_positive(amount: str) -> bool:

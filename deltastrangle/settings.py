@@ -17,6 +17,7 @@ from deltastrangle.env import (
     env_int,
     env_list,
     env_path,
+    env_rate,
     env_secret,
     env_str,
     parse_database_url,
@@ -36,6 +37,8 @@ IS_WORKER = STRANGLE_ROLE == "worker"
 DATA_DIR = env_path("DATA_DIR", BASE_DIR / "data")
 SECRETS_DIR = DATA_DIR / "secrets"
 TAPE_DIR = env_path("TAPE_DIR", DATA_DIR / "tapes")
+TAPE_MAX_MB_PER_DAY = env_int("TAPE_MAX_MB_PER_DAY", 1000)
+TAPE_KEEP_DAYS = env_int("TAPE_KEEP_DAYS", 90)
 
 SECRET_KEY = require_secret("SECRET_KEY", directory=SECRETS_DIR, debug=DEBUG)
 JWT_SECRET_KEY = require_secret("JWT_SECRET_KEY", directory=SECRETS_DIR, debug=DEBUG)
@@ -138,11 +141,12 @@ DATABASES = {"default": _database()}
 # --- Channel layer --------------------------------------------------------------------------------
 
 REDIS_URL = env_secret("REDIS_URL")
+REDIS_PREFIX = env_str("REDIS_PREFIX", "strangle")
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": (
         {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL], "prefix": "strangle"},
+            "CONFIG": {"hosts": [REDIS_URL], "prefix": REDIS_PREFIX},
         }
         if REDIS_URL
         else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 1000}}
@@ -188,11 +192,16 @@ REST_FRAMEWORK = {
     # Every view of ours names its own (a test looks); this one is for those of libraries.
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "deltastrangle.negotiation.OwnFormat",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "EXCEPTION_HANDLER": "deltastrangle.errors.api_exception_handler",
     "COERCE_DECIMAL_TO_STRING": False,
 }
+# Requests a client may make; counted in this process (accounts.api.throttling). A panic is never counted.
+API_LOGIN_RATE = env_rate("API_LOGIN_RATE", "30/min")
+API_CONTROL_RATE = env_rate("API_CONTROL_RATE", "120/min")
 ACCESS_TOKEN_EXPIRE_MINUTES = env_int("ACCESS_TOKEN_EXPIRE_MINUTES", 60)
 SIMPLE_JWT: dict[str, Any] = {
     "ALGORITHM": "HS256",
@@ -208,6 +217,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "deltastrangle.openapi.describe_errors",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "SessionModeEnum": "trading.models.configuration.Mode",
         "TradingModeEnum": "trading.models.control.TradingModeChoice",
@@ -284,12 +297,36 @@ LOGGING: dict[str, Any] = {
     },
 }
 
+# --- Alerts ---------------------------------------------------------------------------------------
+
+# Addresses with their least severity; they are secrets, and never shown or logged.
+ALERT_URLS = env_secret("ALERT_URLS")
+ALERT_WORKER_SILENT_SECONDS = env_float("ALERT_WORKER_SILENT_SECONDS", 15.0)
+ALERT_VENUE_AWAY_SECONDS = env_float("ALERT_VENUE_AWAY_SECONDS", 30.0)
+
 # --- Trading --------------------------------------------------------------------------------------
 
 ENGINE_OWNER = env_str("ENGINE_OWNER", f"{socket.gethostname()}:{os.getpid()}")
 ENGINE_LEASE_SECONDS = env_float("ENGINE_LEASE_SECONDS", 3.0)
 ENGINE_COMMAND_POLL_SECONDS = env_float("ENGINE_COMMAND_POLL_SECONDS", 0.5)
 ENGINE_PUBLISH_SECONDS = env_float("ENGINE_PUBLISH_SECONDS", 0.25)
+
+# Health gates: where each closes and where it may open again; a closing threshold of 0 switches a gate off.
+GATE_HOLD_SECONDS = env_float("GATE_HOLD_SECONDS", 30.0)
+GATE_QUOTE_AGE_CLOSE = env_float("GATE_QUOTE_AGE_CLOSE", 30.0)
+GATE_QUOTE_AGE_REOPEN = env_float("GATE_QUOTE_AGE_REOPEN", 10.0)
+GATE_VENUE_LATENCY_CLOSE = env_float("GATE_VENUE_LATENCY_CLOSE", 2000.0)
+GATE_VENUE_LATENCY_REOPEN = env_float("GATE_VENUE_LATENCY_REOPEN", 1000.0)
+GATE_CLOCK_SKEW_CLOSE = env_float("GATE_CLOCK_SKEW_CLOSE", 3000.0)
+GATE_CLOCK_SKEW_REOPEN = env_float("GATE_CLOCK_SKEW_REOPEN", 1500.0)
+GATE_REJECTS_CLOSE = env_float("GATE_REJECTS_CLOSE", 10.0)
+GATE_REJECTS_REOPEN = env_float("GATE_REJECTS_REOPEN", 3.0)
+GATE_THROTTLED_CLOSE = env_float("GATE_THROTTLED_CLOSE", 3.0)
+GATE_THROTTLED_REOPEN = env_float("GATE_THROTTLED_REOPEN", 0.0)
+GATE_DISK_SPACE_CLOSE = env_float("GATE_DISK_SPACE_CLOSE", 500.0)
+GATE_DISK_SPACE_REOPEN = env_float("GATE_DISK_SPACE_REOPEN", 1000.0)
+GATE_DATABASE_LATENCY_CLOSE = env_float("GATE_DATABASE_LATENCY_CLOSE", 1000.0)
+GATE_DATABASE_LATENCY_REOPEN = env_float("GATE_DATABASE_LATENCY_REOPEN", 500.0)
 
 SIMULATED_VENUE_SEED = env_int("SIMULATED_VENUE_SEED", 7)
 SIMULATED_VENUE_SPEED = env_float("SIMULATED_VENUE_SPEED", 1.0)
@@ -313,6 +350,7 @@ DELTA_TESTNET_PRIVATE_WS_URL = env_str("DELTA_TESTNET_PRIVATE_WS_URL")
 DELTA_TESTNET_SPEED = env_float("DELTA_TESTNET_SPEED", 1.0)
 DELTA_WEIGHT_LIMIT = env_int("DELTA_WEIGHT_LIMIT", 10_000)
 DELTA_DEAD_MAN = env_bool("DELTA_DEAD_MAN", False)
+DELTA_MARGIN_CHECK = env_bool("DELTA_MARGIN_CHECK", True)
 # Only the worker may know the exchange's keys: in any other process the names do not even exist.
 if IS_WORKER:
     DELTA_API_KEY = env_secret("DELTA_API_KEY")

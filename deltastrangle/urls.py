@@ -5,17 +5,26 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
+from rest_framework.negotiation import DefaultContentNegotiation
 
+from deltastrangle.api_docs import api_docs
 from deltastrangle.health import healthz
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path(
+        "api/schema/",
+        SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation),
+        name="schema",
+    ),
+    path("api/docs/", api_docs, name="api-docs"),
     path("api/auth/", include("accounts.api.urls")),
     path("api/", include("trading.api.urls")),
+    path("api/", include("analytics.api.urls")),
     path("", include("accounts.urls")),
     path("", include("trading.urls")),
+    path("", include("analytics.urls")),
 ]
 
 handler400 = "deltastrangle.errors.bad_request"

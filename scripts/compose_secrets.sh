@@ -16,8 +16,9 @@ for name in secret_key jwt_secret_key database_password initial_superuser_passwo
   keep "$name" "$(random)"
 done
 keep database_url "postgres://strangle:$(cat secrets/database_password)@postgres:5432/strangle"
-for name in delta_api_key delta_api_secret delta_testnet_api_key delta_testnet_api_secret; do
+for name in alert_urls delta_api_key delta_api_secret delta_testnet_api_key delta_testnet_api_secret; do
   keep "$name" ''
 done
 echo "Secrets are in secrets/. The first administrator's password: secrets/initial_superuser_password"
+echo "Where alerts go: secrets/alert_urls (docs/operations.md)."
 echo "For live or testnet sessions, put the exchange's keys into secrets/delta_api_* or secrets/delta_testnet_api_*."

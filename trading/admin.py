@@ -19,11 +19,13 @@ from trading.configuration_fields import fields_of
 from trading.configuration_spec import Group
 from trading.forms import ConfigurationAdminForm
 from trading.models import (
+    Alert,
     ConfigurationRevision,
     DecisionRecord,
     EngineCommand,
     EngineLease,
     FillLedger,
+    Lockout,
     OrderLedger,
     PnlPoint,
     PositionLedger,
@@ -289,3 +291,22 @@ class RuntimeSnapshotAdmin(ReadOnlyAdmin):
 
     list_display = ("name", "owner", "sequence", "updated_at")
     search_fields = ("owner",)
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin):
+    """Alerts and how far each got."""
+
+    list_display = ("created_at", "severity", "kind", "title", "count", "status", "attempts", "acknowledged_at")
+    list_filter = ("severity", "status", "kind", "created_at")
+    search_fields = ("title", "message", "dedup_key", "session__strategy_id")
+
+
+@admin.register(Lockout)
+class LockoutAdmin(ReadOnlyAdmin):
+    """Lockouts; they are lifted on the page or at the command line."""
+
+    list_display = ("trading_day", "mode", "kind", "reason", "created_at", "lifted_at", "lifted_by")
+    list_filter = ("kind", "mode", "trading_day")
+    list_select_related = ("lifted_by",)
+    search_fields = ("reason", "session__strategy_id")

@@ -329,6 +329,7 @@ _EXITS = (
         step="0.1",
         optional=True,
         help="Exit when closing a leg costs this many times what it was sold for. Empty: off.",
+        related=("venue_stop_multiple",),
     ),
     decimal(
         "venue_stop_multiple",
@@ -336,7 +337,7 @@ _EXITS = (
         Group.EXITS,
         "1<..50",
         3,
-        unit="× premium",
+        unit="× entry price",
         step="0.1",
         optional=True,
         help="A reduce-only stop order per leg, kept at the venue for when we cannot act; wider than the leg stop. "

@@ -272,6 +272,16 @@ def _expiry(cleaned: Cleaned, errors: Errors, today: date) -> None:
         errors["expiry_date"] = f"Expiry {expiry:{EXPIRY_FORMAT}} has already passed: {allowed}."
 
 
+def _venue_stop_is_wider(cleaned: Cleaned, errors: Errors, today: date) -> None:
+    """The stop at the venue is for when we cannot act: one as near as our own would fire first, at the market."""
+    ours, venue = cleaned.get("leg_stop_multiple"), cleaned.get("venue_stop_multiple")
+    if ours is not None and venue is not None and venue <= ours:
+        errors["venue_stop_multiple"] = (
+            f"venue_stop_multiple must be wider than leg_stop_multiple: more than {decimal_text(ours)} and at most 50, "
+            "or empty for no stop at the venue."
+        )
+
+
 def _some_weekday(cleaned: Cleaned, errors: Errors, today: date) -> None:
     if cleaned.get("repeat") == Repeat.DAILY and cleaned.get("weekdays") == []:
         errors["weekdays"] = BY_NAME["weekdays"].expected
@@ -285,4 +295,5 @@ _RULES: tuple[Callable[[Cleaned, Errors, date], None], ...] = (
     _exit_after_entry,
     _expiry,
     _some_weekday,
+    _venue_stop_is_wider,
 )

@@ -11,6 +11,7 @@ from channels.db import database_sync_to_async
 
 from trading.panels import PANELS, render_panels
 from trading.panels.records import Records, in_session, load, version_of
+from trading.selectors.alerts import alert_counts
 from trading.selectors.runtime import current_runtime
 
 logger = logging.getLogger(__name__)
@@ -58,8 +59,9 @@ class Frames:
 
 
 def _fresh(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """``payload`` as it arrives from the worker: whoever has just spoken is alive."""
-    return {**payload, "worker": {**(payload.get("worker") or {}), "alive": True, "heartbeat_age_seconds": 0.0}}
+    """``payload`` as it arrives from the worker: whoever has just spoken is alive. Alerts it cannot know of."""
+    worker = {**(payload.get("worker") or {}), "alive": True, "heartbeat_age_seconds": 0.0}
+    return {**payload, "worker": worker, "alerts": alert_counts()}
 
 
 frames = Frames()

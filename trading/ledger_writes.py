@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from trading.engine.ports import LegRecord, OrderRecord, SessionWrite
-from trading.models import DecisionRecord, FillLedger, OrderLedger, PositionLedger, SessionStatus, StrategySession
+from trading.engine.ports import LegRecord, OrderRecord, SessionWrite, TraceStretch
+from trading.models import (
+    DecisionRecord,
+    DecisionTrace,
+    FillLedger,
+    OrderLedger,
+    PositionLedger,
+    SessionStatus,
+    StrategySession,
+)
 from trading.strategy.events import Journal
 from trading.strategy.schedule import trading_day
 from trading.strategy.types import Fill, OrderIntent, Phase
@@ -27,6 +36,8 @@ def write_session(write: SessionWrite, token: int) -> None:
     for leg in write.record.legs:
         _save_leg(write.session_id, leg)
     DecisionRecord.objects.bulk_create(_decision_row(write.session_id, moment, line) for moment, line in write.journal)
+    if write.traces:
+        add_traces((write.session_id, stretch) for stretch in write.traces)
 
 
 def _update_session(write: SessionWrite, at: datetime) -> None:
@@ -44,6 +55,31 @@ def _update_session(write: SessionWrite, at: datetime) -> None:
         pnl_summary=dict(record.pnl_summary),
         session_metadata={**session.session_metadata, **record.metadata},
         engine_state=record.state,
+        **_decided(write),
+    )
+
+
+def _decided(write: SessionWrite) -> dict[str, object]:
+    """The point of the decision chain; a write that is no decision of the strategy leaves it where it is."""
+    if not write.decision_hash:
+        return {}
+    return {"decision_hash": write.decision_hash, "decision_count": write.decision_count}
+
+
+def add_traces(traces: Iterable[tuple[int, TraceStretch]]) -> None:
+    """Stretches of the decision trace, each with its session's id."""
+    DecisionTrace.objects.bulk_create(
+        DecisionTrace(
+            session_id=session_id,
+            first_at=stretch.first_at,
+            last_at=stretch.last_at,
+            looks=stretch.looks,
+            phase=stretch.phase.value,
+            nearest_rule=stretch.nearest_rule,
+            nearest_progress=stretch.nearest_progress,
+            results=[dict(result) for result in stretch.results],
+        )
+        for session_id, stretch in traces
     )
 
 

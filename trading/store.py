@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
@@ -16,9 +17,22 @@ from django.db import InterfaceError, OperationalError, connection, connections,
 from django.utils import timezone
 
 from deltastrangle.exceptions import Conflict
-from trading import lease
-from trading.engine.ports import DayFacts, LeaseLost, PendingCommand, PnlSample, SessionSpec, SessionWrite
-from trading.ledger_writes import write_session
+from deltastrangle.signals import session_closed
+from trading import account_store, lease, lockouts
+from trading.engine.ports import (
+    AccountPicture,
+    DayFacts,
+    LeaseLost,
+    Notice,
+    PendingCommand,
+    PnlSample,
+    SessionSpec,
+    SessionWrite,
+    StoreHealth,
+    TraceStretch,
+)
+from trading.engine.vitals import WriteTimes, free_megabytes
+from trading.ledger_writes import add_traces, write_session
 from trading.models import (
     CommandStatus,
     EngineCommand,
@@ -29,10 +43,12 @@ from trading.models import (
     TradingMode,
     TradingModeChoice,
 )
+from trading.notify.board import NoticeBoard
+from trading.notify.told import tell_of_write
 from trading.opening import open_session
 from trading.params import params_from_values
 from trading.publish import Announcer
-from trading.strategy.types import ZERO
+from trading.strategy.types import Phase
 
 log = logging.getLogger("trading.store")
 MAX_QUEUED_SAMPLES = 2000
@@ -50,13 +66,18 @@ class DjangoStore:
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine-store", initializer=_durable)
         self._samples: list[tuple[int, PnlSample]] = []
+        self._traces: list[tuple[int, TraceStretch]] = []
         self._sequence = 0
         self._announcer = Announcer()
+        self._times = WriteTimes()
+        self.board = NoticeBoard(self._run)
 
     async def close(self) -> None:
         """Write what is queued and close the connection."""
         await self._announcer.close()
+        await self.board.close()
         await self._run(_save_samples, self._take_samples())
+        await self._run(add_traces, self._take_traces())
         await self._run(connections.close_all)
         self._executor.shutdown()
 
@@ -92,17 +113,42 @@ class DjangoStore:
         """See the port."""
         await self._run(_settle_command, command_id, ok, dict(result))
 
+    async def note_command(self, command_id: int, progress: Mapping[str, object], *, token: int) -> None:
+        """See the port."""
+        await self._run(account_store.note_command, command_id, progress, token)
+
+    async def save_account(self, picture: AccountPicture) -> None:
+        """See the port."""
+        await self._run(account_store.save_account, picture)
+
+    async def idle_mode(self) -> str:
+        """See the port."""
+        return await self._run(account_store.idle_mode)
+
     async def trading_mode(self) -> str:
         """See the port."""
         return await self._run(_trading_mode)
 
     async def day_facts(self, day: date, exclude_session_id: int) -> DayFacts:
         """See the port."""
-        return await self._run(_day_facts, day, exclude_session_id)
+        return await self._run(lockouts.day_facts, day, exclude_session_id)
+
+    async def entry_lock(self, mode: str, day: date) -> str:
+        """See the port."""
+        return await self._run(lockouts.entry_lock, mode, day)
+
+    async def health(self) -> StoreHealth:
+        """See the port."""
+        return StoreHealth(self._times.p99_ms(), await self._run(free_megabytes, _folders()))
+
+    def notice(self, notice: Notice) -> None:
+        """See the port."""
+        self.board.put(notice)
 
     async def write(self, write: SessionWrite, *, token: int) -> None:
         """See the port."""
-        await self._run(_write, write, token)
+        with self._times.timed():
+            await self._run(_write, write, token)
 
     def sample(self, session_id: int, sample: PnlSample) -> None:
         """See the port.
@@ -113,15 +159,26 @@ class DjangoStore:
         if len(self._samples) > MAX_QUEUED_SAMPLES:
             del self._samples[: len(self._samples) - MAX_QUEUED_SAMPLES]
 
+    def trace(self, session_id: int, stretches: Sequence[TraceStretch]) -> None:
+        """See the port."""
+        self._traces = [*self._traces, *((session_id, stretch) for stretch in stretches)][-MAX_QUEUED_SAMPLES:]
+
     async def publish(self, payload: Mapping[str, object], *, owner: str) -> None:
         """See the port."""
         self._sequence += 1
-        await self._run(_save_snapshot, dict(payload), owner, self._sequence, self._take_samples())
+        with self._times.timed():
+            await self._run(_save_snapshot, dict(payload), owner, self._sequence, self._take_samples())
         self._announcer.put(self._sequence, payload)
+        if self._traces:
+            await self._run(add_traces, self._take_traces())
 
     def _take_samples(self) -> list[tuple[int, PnlSample]]:
         """What is queued, and an empty queue; in the loop's thread, so that no sample falls between the two."""
         queued, self._samples = self._samples, []
+        return queued
+
+    def _take_traces(self) -> list[tuple[int, TraceStretch]]:
+        queued, self._traces = self._traces, []
         return queued
 
     async def _run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -188,6 +245,8 @@ def _open_session() -> SessionSpec | None:
         enter_now=session.enter_now,
         state=session.engine_state,
         not_before=date.fromisoformat(not_before) if not_before else None,
+        decision_hash=session.decision_hash,
+        decision_count=session.decision_count,
     )
 
 
@@ -230,7 +289,16 @@ def _samples(session_id: int) -> list[PnlSample]:
 def _pending_commands() -> list[PendingCommand]:
     rows = EngineCommand.objects.filter(status=CommandStatus.PENDING).order_by("id")
     return [
-        PendingCommand(row.pk, row.action, row.session_id, row.actor_email or row.source, row.reason, row.leave_open)
+        PendingCommand(
+            row.pk,
+            row.action,
+            row.session_id,
+            row.actor_email or row.source,
+            row.reason,
+            row.leave_open,
+            payload=row.payload,
+            progress=row.result,
+        )
         for row in rows
     ]
 
@@ -245,18 +313,28 @@ def _trading_mode() -> str:
     return mode or TradingModeChoice.ACTIVE.value
 
 
-def _day_facts(day: date, exclude_session_id: int) -> DayFacts:
-    mode = StrategySession.objects.filter(pk=exclude_session_id).values_list("mode", flat=True).first()
-    sessions = StrategySession.objects.filter(trading_day=day, mode=mode, activated_at__isnull=False)
-    sessions = sessions.exclude(pk=exclude_session_id).prefetch_related("positions")
-    realised = sum((leg.realized_pnl or ZERO for s in sessions for leg in s.positions.all()), ZERO)
-    return DayFacts(realised=realised, sessions=len(sessions))
+def _folders() -> list[Path]:
+    """Where the database (if it is a file) and the tapes are."""
+    database = settings.DATABASES["default"]
+    kept = [Path(str(database["NAME"])).parent] if database["ENGINE"].endswith("sqlite3") else []
+    return [*kept, settings.TAPE_DIR]
+
+
+def _is_running(session_id: int) -> bool:
+    return StrategySession.objects.filter(pk=session_id, status=SessionStatus.RUNNING).exists()
 
 
 def _write(write: SessionWrite, token: int) -> None:
     with transaction.atomic():
         if not lease.is_ours(token):
             raise LeaseLost(f"token {token} is no longer the newest")
+        closes = write.record.phase is Phase.CLOSED and _is_running(write.session_id)
         write_session(write, token)
+        tell_of_write(write, closed=closes)
+        if closes:
+            lockouts.lock_after(write.session_id, write.at or timezone.now())
         if write.repeats:
             _open_next_daily(write.session_id)
+    if write.record.phase is Phase.CLOSED:
+        # A listener that fails is logged and never the engine's problem.
+        session_closed.send_robust(DjangoStore, session_id=write.session_id)

@@ -81,6 +81,7 @@ def _config(mode: str, *, api_key: str = "", api_secret: str = "") -> DeltaConfi
         weight_limit=settings.DELTA_WEIGHT_LIMIT,
         clock_speed=speed_of(mode),
         dead_man=settings.DELTA_DEAD_MAN,
+        margin_check=settings.DELTA_MARGIN_CHECK,
     )
 
 

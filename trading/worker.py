@@ -13,8 +13,14 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
+from trading.engine.archive import Archive
 from trading.engine.ports import ModeUnavailable
 from trading.engine.runtime import Engine, EngineSettings
+from trading.engine.tape_files import Tapes
+from trading.gate_settings import build_watch
+from trading.notify.addresses import parse_addresses
+from trading.notify.destinations import build
+from trading.notify.sender import AlertSender
 from trading.store import DjangoStore
 from trading.venue_factory import Venues, speed_of
 
@@ -47,6 +53,8 @@ def build_engine(store: DjangoStore, venues: Venues, owner: str = "") -> Engine:
     """
     speed = settings.SIMULATED_VENUE_SPEED
     return Engine(
+        watch=build_watch(),
+        archive=build_archive(),
         store=store,
         venue_for=venues.venue_for,
         speed_of=speed_of,
@@ -62,17 +70,28 @@ def build_engine(store: DjangoStore, venues: Venues, owner: str = "") -> Engine:
     )
 
 
+def build_archive() -> Archive | None:
+    """The tapes as configured; None when they are switched off."""
+    if settings.TAPE_MAX_MB_PER_DAY <= 0:
+        return None
+    tapes = Tapes(settings.TAPE_DIR, max_mb=settings.TAPE_MAX_MB_PER_DAY)
+    return Archive(tapes, keep_days=settings.TAPE_KEEP_DAYS)
+
+
 async def run_engine(stop: asyncio.Event) -> None:
     """Run the engine until ``stop`` is set, then end it cleanly."""
     global _running
     store, venues = DjangoStore(), Venues()
     engine = build_engine(store, venues)
+    sender = AlertSender(build(parse_addresses(settings.ALERT_URLS)), stuck=lambda: store.board.stuck)
     _running = engine
     gc.freeze()
+    sender.start()
     try:
         await engine.run(stop)
     finally:
         _running = None
+        sender.stop()
         await venues.close()
         await store.close()
 

@@ -145,7 +145,7 @@ def _configuration(seed: int, dice: random.Random) -> dict[str, Any]:
         "max_profit_pct": "100",
         "trailing_sl_enabled": False,
         "naked_leg_seconds": dice.choice([20, 30, 45]),
-        "order_timeout_seconds": dice.choice([3, 5, 8]),
+        "order_timeout_seconds": dice.choice([2, 3, 5]),
         **dice.choice(EXITS),
     }
 
@@ -201,7 +201,7 @@ def _baits(kills: tuple[Kill, ...]) -> tuple[str, ...]:
     one, an answer that is lost the other.
     """
     points = {kill.point for kill in kills}
-    cancel = "partial:side=sell,count=2,fraction=0.4"
+    cancel = "partial:side=sell,count=4,fraction=0"
     query = "timeout_after:nth=1"
     return (cancel,) * (Point.IN_CANCEL in points) + (query,) * (Point.IN_QUERY in points)
 

@@ -35,6 +35,11 @@ class Result:
     replays: dict[str, int] = field(default_factory=dict)
 
     @property
+    def recovery_waits(self) -> list[float]:
+        """Of each recovery, what was waiting: for the lease, for answers."""
+        return [whole - work for whole, work in zip(self.recovery, self.recovery_wall, strict=True)]
+
+    @property
     def failed(self) -> bool:
         """Whether anything was wrong."""
         return bool(self.violations)
@@ -102,7 +107,8 @@ class Scorecard:
             ("naked at entry, raw", spread(x for r in results for x in r.naked_entry_raw)),
             ("uneven at exit, guarded", spread(x for r in results for x in r.naked_exit)),
             ("recovery", spread(x for r in results for x in r.recovery)),
-            ("of which wall", spread(x for r in results for x in r.recovery_wall)),
+            ("of which work (wall)", spread(x for r in results for x in r.recovery_wall)),
+            ("of which waits (venue)", spread(x for r in results for x in r.recovery_waits)),
             ("replays", counts_of(r.replays for r in results) or "none"),
             ("seconds per seed", spread(r.seconds for r in results)),
         ]

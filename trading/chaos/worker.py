@@ -33,6 +33,7 @@ from trading.strategy.types import Phase
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.stream import Waits
 
+log = logging.getLogger("trading.chaos")
 ANSWER_SECONDS: Final = 5.0
 LONG_SECONDS: Final = 600.0
 QUIET_TURNS: Final = 10
@@ -236,14 +237,18 @@ def live(birth: Birth, driver: socket.socket) -> None:
     settings.TAPE_DIR = folder / TAPES
     connections.settings["default"]["NAME"] = str(folder / "ledger.sqlite3")
     _log_to(folder / "worker.log")
-    asyncio.run(_live(birth, driver))
+    try:
+        asyncio.run(_live(birth, driver))
+    except Exception:
+        log.exception("Life %s ends by itself", birth.life)
+        raise
 
 
 async def _live(birth: Birth, driver: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=driver)
     life = Life(birth)
     began = time.monotonic()
-    logging.getLogger("trading.chaos").info("Life %s begins", birth.life)
+    log.info("Life %s begins", birth.life)
     while line := await reader.readline():
         report = await life.at(int(line))
         said: dict[str, Any] = {**asdict(report), "wall": time.monotonic() - began}

@@ -55,7 +55,7 @@ def told(decision: Decision, state: str) -> str:
     session was valued, the actions, and the digest of the state.
     """
     after, totals = decision.state, decision.totals
-    words = [after.phase.value, after.exit_reason or "-", "".join([r.verdict[0] for r in decision.trace]) or "-"]
+    words = [after.phase.value, after.exit_reason or "-", "".join([verdict[0] for verdict in decision.verdicts]) or "-"]
     if totals is not None:
         words.append(f"gross={totals.gross} net={totals.net} level={after.trail.level_pct}")
     words.extend([dumps(action) for action in decision.actions])

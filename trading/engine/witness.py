@@ -85,6 +85,6 @@ class Witness:
         self, state: SessionState, totals: Totals | None, at: datetime, journal: tuple[Journal, ...]
     ) -> SessionWrite:
         """A write between two decisions: the session as it is, and lines for the journal."""
-        write = session_write(self._spec, state, Decision(state, (), (), totals, True), Tick(at), journal=journal)
+        write = session_write(self._spec, state, Decision(state, (), None, totals, True), Tick(at), journal=journal)
         link = self._recorder.link
         return replace(write, decision_hash=link.hash, decision_count=link.count)

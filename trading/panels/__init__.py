@@ -33,6 +33,7 @@ PANELS: Final[Mapping[str, Builder]] = {
     "orders": platform.orders,
     "risk": figures.risk,
     "venue": platform.venue,
+    "gates": platform.gates,
 }
 """Every pushed panel, in the order of the page."""
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from trading.panels.formats import age, prose
 from trading.panels.records import Records, Runtime, in_session
-from trading.panels.words import TRADING_MODES
+from trading.panels.words import MODES, TRADING_MODES
 
 RANKS: Final = ("error", "warn", "info")
 
@@ -29,6 +29,7 @@ def alerts(runtime: Runtime, records: Records) -> list[Alert]:
         *_engine(runtime),
         *_session(runtime),
         *_platform(runtime, records),
+        *_locks(runtime, records),
         *_venue(runtime),
         *_setup(runtime, records),
     ]
@@ -69,6 +70,16 @@ def _platform(runtime: Runtime, records: Records) -> Iterator[Alert]:
         yield Alert("error", f"Trading is halted{why}. Nothing can start until RESUME is typed under Control.")
     elif mode != "active":
         yield Alert("warn", f"{TRADING_MODES.get(mode, mode)}{why}: what is open stays guarded, nothing new is sold.")
+
+
+def _locks(runtime: Runtime, records: Records) -> Iterator[Alert]:
+    for lockout in records.lockouts:
+        mode = MODES.get(lockout.mode, lockout.mode).lower()
+        yield Alert("warn", f"No new entries in {mode} today: {lockout.reason} UNLOCK is typed under Control.")
+    closed = [gate for gate in runtime.get("gates") or [] if gate["closed"]]
+    if closed and (runtime.get("worker") or {}).get("alive"):
+        names = " and ".join(str(gate["label"]).lower() for gate in closed)
+        yield Alert("warn", f"Entries wait for {names} (Health gates, below); what is open stays guarded.")
 
 
 def _venue(runtime: Runtime) -> Iterator[Alert]:

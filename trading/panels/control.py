@@ -39,6 +39,7 @@ def control(runtime: Runtime, records: Records, *, operator: bool) -> dict[str, 
         "lead": _lead(runtime, records, phase, mode),
         "others": _others(phase, mode),
         "halted": mode == "halted",
+        "lockouts": records.lockouts,
     }
 
 
@@ -56,6 +57,8 @@ def _start(records: Records, mode: str) -> list[Button]:
     why_not = "" if configuration else "No configuration is active"
     if mode != "active":
         why_not = "Trading is halted" if mode == "halted" else "New entries are stopped"
+    elif configuration and any(lockout.mode == configuration.mode for lockout in records.lockouts):
+        why_not = "Entries are locked for today"
     at = f" at {configuration.trade_time_ist} IST" if configuration else ""
     real = configuration is not None and configuration.mode == "live"
     sure = "Sell with live money as soon as two strikes pass the gates?" if real else ""
@@ -69,10 +72,13 @@ def _others(phase: str, mode: str) -> list[Button]:
     buttons = []
     if phase in HOLDING or phase in {"waiting", "selecting"}:
         buttons += [_stop(phase), _restart(phase, mode)]
+    small = "" if buttons else "small"
     if mode == "active":
-        buttons.append(Button("stop_entries", "Stop new entries", css="" if buttons else "small"))
+        buttons.append(Button("stop_entries", "Stop new entries", css=small))
     elif mode != "halted":
         buttons.append(Button("resume_entries", "Resume entries", css="" if buttons else "primary"))
+    if mode in ("active", "stop_entries"):
+        buttons.append(Button("reduce_only", "Reduce only", css=small))
     return buttons
 
 

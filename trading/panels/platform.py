@@ -31,7 +31,8 @@ def bar(runtime: Runtime, records: Records) -> dict[str, Any]:
         "clock_iso": str(venue.get("clock") or "") if worker.get("alive") else "",
         "speed": speed,
         "simulated": simulated,
-        "state": ":".join(str(part_) for part_ in _state(runtime)),
+        "state": ":".join(str(part_) for part_ in _state(runtime, records)),
+        "told": part(runtime, "alerts"),
     }
 
 
@@ -42,11 +43,15 @@ def _data_age(runtime: Runtime) -> float | None:
     return None if heartbeat is None else round(float(heartbeat + (quote or 0)), 2)
 
 
-def _state(runtime: Runtime) -> tuple[object, ...]:
+def _state(runtime: Runtime, records: Records) -> tuple[object, ...]:
     """What decides which buttons there are; the page asks for them again when it changes."""
     config = part(runtime, "config")
     alive = part(runtime, "worker").get("alive")
-    return (runtime.get("phase"), runtime.get("session_id"), runtime.get("trading_mode"), config.get("revision"), alive)
+    told = part(runtime, "alerts")
+    locks = ",".join(str(lockout.pk) for lockout in records.lockouts)
+    session = (runtime.get("phase"), runtime.get("session_id"), runtime.get("trading_mode"), config.get("revision"))
+    account = part(runtime, "account").get("version")
+    return (*session, alive, told.get("open"), told.get("newest"), locks, account)
 
 
 def alerts(runtime: Runtime, records: Records) -> dict[str, Any]:
@@ -103,6 +108,14 @@ def venue(runtime: Runtime, records: Records) -> dict[str, Any]:
         "trading_mode": mode,
         "trading_mode_label": TRADING_MODES.get(mode, mode),
     }
+
+
+def gates(runtime: Runtime, records: Records) -> dict[str, Any]:
+    """The health gates with their newest readings."""
+    found = runtime.get("gates") or []
+    closed = sum(1 for gate in found if gate["closed"])
+    verdict = ("warn", f"{closed} closed: no entries") if closed else ("up", "all open")
+    return {"shown": bool(found), "gates": found, "verdict": verdict}
 
 
 def control_note(runtime: Runtime, records: Records) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from trading.models import DecisionRecord, OrderLedger, PnlPoint, TradingConfiguration
+from trading.models import DecisionRecord, Lockout, OrderLedger, PnlPoint, TradingConfiguration
 from trading.params import values_of
 from trading.selectors.configurations import active_configuration, revisions_of
 from trading.selectors.live import newest_decisions, orders_with_fills
+from trading.selectors.lockouts import active_lockouts
 from trading.selectors.runtime import running_session, trading_mode
 from trading.selectors.session_views import SessionItem
 from trading.selectors.sessions import last_closed_session, pnl_points
@@ -32,7 +33,8 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Rows of one session, the last finished one, the active configuration, and why entries are locked.
+    """Rows of one session, the last finished one, the active configuration, and why entries are locked (trading mode
+    and the lockouts of today).
 
     ``values`` are those of the open session's revision, or of the active configuration when none is open.
     """
@@ -42,6 +44,7 @@ class Records:
     last: Story | None = None
     configuration: TradingConfiguration | None = None
     locked_because: str = ""
+    lockouts: tuple[Lockout, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -56,6 +59,7 @@ def load(runtime: Runtime) -> Records:
         last=last,
         configuration=configuration,
         locked_because=_why_locked() if runtime.get("trading_mode") not in (None, "active") else "",
+        lockouts=tuple(active_lockouts()),
         values=_values(runtime, configuration),
     )
 
@@ -86,7 +90,8 @@ def version_of(runtime: Runtime) -> tuple[object, ...]:
     """Changes whenever the records of a running session may have changed; records of the idle page have no version."""
     versions = runtime.get("versions") or {}
     state = (runtime.get("session_id"), runtime.get("phase"), runtime.get("trading_mode"))
-    return (*state, versions.get("decisions"), versions.get("orders"))
+    unlifted = (runtime.get("alerts") or {}).get("unlifted")
+    return (*state, versions.get("decisions"), versions.get("orders"), unlifted)
 
 
 def in_session(runtime: Runtime) -> bool:

@@ -223,18 +223,24 @@ def confirm_live(
     actor: User | None,
     configuration_id: int,
     typed_name: str,
+    expected_revision: int | None = None,
     source: str = "web",
     request: HttpRequest | None = None,
 ) -> TradingConfiguration:
     """Let the newest revision of a live configuration trade real money; whoever confirms types its exact name.
 
-    Any later save needs its own confirmation. ``NotFound``, ``Conflict`` for another mode, ``InvalidInput`` (``name``).
+    Any later save needs its own confirmation. ``NotFound``, ``InvalidInput`` (``name``), ``Conflict`` for another mode
+    and when ``expected_revision``, what the confirming person saw, is no longer the newest.
     """
     with _operation(actor, "confirm_live", source, request, f"configuration {configuration_id}") as operation:
         configuration = _locked(configuration_id)
         operation.on(configuration)
         if configuration.mode != Mode.LIVE:
             raise Conflict(f"Only a configuration of mode 'live' is confirmed; this one is '{configuration.mode}'.")
+        if expected_revision is not None and expected_revision != configuration.revision:
+            raise Conflict(
+                f"Revision {configuration.revision} was saved in the meantime. Reload, and confirm what you then see."
+            )
         if typed_name.strip() != configuration.name:
             message = f"Type the configuration's name exactly: {configuration.name}"
             raise InvalidInput(message, fields={"name": [message]})

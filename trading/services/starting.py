@@ -13,6 +13,7 @@ from trading.selectors.configurations import active_configuration, get_by_name, 
 from trading.selectors.preflight import preflight_refusal
 from trading.selectors.runtime import ModeView, trading_mode
 from trading.services.guards import invalid
+from trading.services.lockouts import require_unlocked
 from trading.strategy.schedule import trading_day
 
 WAY_OUT: Final = "Resume on the Live Control page, or with: manage.py resume_trading --confirm RESUME"
@@ -44,10 +45,13 @@ def chosen_configuration(identity: int | None, name: str | None) -> TradingConfi
 
 
 def require_startable(configuration: TradingConfiguration) -> None:
-    """Raise ``EntriesLocked``, or ``InvalidInput`` (``mode``, ``expiry_date``), unless a session may open now."""
+    """Raise ``EntriesLocked``, ``LockedOut`` or ``InvalidInput`` (``mode``, ``expiry_date``) unless a session may open
+    now.
+    """
     mode = trading_mode()
     if mode.mode != TradingModeChoice.ACTIVE:
         raise EntriesLocked(mode)
+    require_unlocked(configuration.mode)
     missing = missing_for_mode(configuration)
     if missing:
         raise invalid("mode", f"Mode '{configuration.mode}' cannot start. {' '.join(missing)}")

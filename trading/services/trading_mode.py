@@ -11,6 +11,7 @@ from accounts.models import User
 from accounts.services import record_event
 from deltastrangle.exceptions import ApplicationError
 from trading.models import TradingMode, TradingModeChoice
+from trading.notify import raise_alert
 from trading.nudge import nudge
 from trading.services.guards import REASON_LENGTH, check_reason, invalid, require_operator
 
@@ -58,6 +59,9 @@ def halt(*, actor: User | None, reason: str) -> None:
     why = f"Panic: {reason}"[:REASON_LENGTH] if reason else "Panic"
     with transaction.atomic():
         _store_mode(_mode_row(), actor, TradingModeChoice.HALTED, why)
+        who = f" by {actor.email}" if actor else ""
+        message = f"{why}{who}. Everything is being closed; nothing starts until RESUME is typed."
+        raise_alert(kind="panic", severity="critical", title="Panic: trading is halted", message=message, key="panic")
 
 
 def _switch_mode(actor: User | None, mode: str, reason: str, confirm: str) -> tuple[TradingMode, str]:

@@ -14,8 +14,11 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.permissions import can_operate, can_view
 from trading.panels import render_panel
+from trading.panels.account import account_panel as account_rows
 from trading.panels.control import control
+from trading.panels.drawer import drawer
 from trading.panels.records import Records, Runtime, load
+from trading.selectors.positions import account_view
 from trading.selectors.runtime import current_runtime
 
 register = Library()
@@ -63,6 +66,27 @@ def control_panel(context: Context, oob: bool = False) -> SafeString:
     operator = can_operate(context.get("user") or AnonymousUser())
     buttons = control(_runtime(context), _records(context), operator=operator)
     return render_to_string("trading/panels/_control.html", {**_form_context(context, oob=oob), **buttons})
+
+
+@register.simple_tag(takes_context=True)
+def alert_drawer(context: Context, oob: bool = False) -> SafeString:
+    """The alerts that wait for somebody to acknowledge them, with the buttons for operators."""
+    operator = can_operate(context.get("user") or AnonymousUser())
+    shown = drawer(_runtime(context), operator=operator)
+    given = {**shown, "csrf_token": context.get("csrf_token"), "oob": oob}
+    return render_to_string("trading/panels/_drawer.html", given)
+
+
+@register.simple_tag(takes_context=True)
+def account_panel(context: Context, oob: bool = False, when: str = "") -> SafeString | str:
+    """The account panel of this user; with ``when`` only while the account is in that state: trouble or calm."""
+    if context.get("account") is None:
+        context.dicts[0]["account"] = account_view()
+    account = context["account"]
+    if when and when != ("trouble" if account.troubled else "calm"):
+        return ""
+    rows = account_rows(account, operator=can_operate(context.get("user") or AnonymousUser()))
+    return render_to_string("trading/panels/_account.html", {**_form_context(context, oob=oob), **rows})
 
 
 def _form_context(context: Context, *, oob: bool) -> dict[str, Any]:

@@ -21,12 +21,14 @@ import django
 OPERATOR: Final = "operator@example.com"
 VIEWER: Final = "viewer@example.com"
 PASSWORD: Final = "correct horse battery staple"
+FOREIGN: Final = "C-BTC-90000-050926"
+FOREIGN_VERSION: Final = 7
 
 
 def _scenes() -> dict[str, Callable[..., dict[str, Any]]]:
     from trading.tests import snapshots
 
-    return {"live": snapshots.live, "idle": snapshots.idle, "waiting": snapshots.waiting}
+    return {"live": snapshots.live, "idle": snapshots.idle, "waiting": snapshots.waiting, "foreign": snapshots.live}
 
 
 def prepare() -> int:
@@ -73,6 +75,7 @@ def _payload(name: str, sequence: int, session_id: int) -> dict[str, Any]:
     payload["venue"] = {**payload["venue"], "clock": clock.isoformat(), "speed": 1}
     if payload["session_id"]:
         payload["session_id"] = session_id
+    payload["account"] = {"version": FOREIGN_VERSION if name == "foreign" else 1}
     return payload
 
 
@@ -83,10 +86,24 @@ def _store(sequence: int, payload: dict[str, Any], session_id: int) -> None:
 
     status = "running" if payload["session_id"] else "stopped"
     StrategySession.objects.filter(pk=session_id).update(status=status, phase=payload["phase"])
+    account(payload)
     RuntimeSnapshot.objects.update_or_create(
         name="engine",
         defaults={"owner": "host:1", "sequence": sequence, "payload": payload, "updated_at": timezone.now()},
     )
+
+
+def account(payload: dict[str, Any]) -> None:
+    """What the scene's account holds: in ``foreign`` a position that is nobody's, else only the session's."""
+    from django.utils import timezone
+
+    from trading.models import AccountReading
+
+    foreign = payload.get("account", {}).get("version") == FOREIGN_VERSION
+    rows = [{"symbol": FOREIGN, "size": -4, "entry_price": "321.5"}] if foreign else []
+    now = timezone.now()
+    changes = {"read_at": now, "tried_at": now, "positions": rows}
+    AccountReading.objects.update_or_create(mode="paper", defaults=changes)
 
 
 def main(port: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from trading.strategy.schedule import trading_day
 from trading.tests.page_server import OPERATOR, PASSWORD, VIEWER
 
 pytestmark = pytest.mark.browser
@@ -309,3 +313,66 @@ def test_the_page_works_without_javascript(site: Site, browser: Browser) -> None
     page.get_by_role("button", name="Resume entries").click()
     expect(page.locator("main .notice").first).to_contain_text("Entries are allowed again")
     context.close()
+
+
+def write(site: Site, statement: str, *values: object) -> None:
+    """Have the site's database say something that its engine would have written."""
+    with sqlite3.connect(site.scene.parent / "delta_strangle.sqlite3", timeout=10) as database:
+        database.execute(statement, values)
+    database.close()
+
+
+def alert_row(site: Site, title: str, severity: str) -> None:
+    """An open alert."""
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+    write(
+        site,
+        "INSERT INTO trading_alert (kind, severity, title, message, dedup_key, count, created_at, last_raised_at, "
+        "status, attempts, error) VALUES ('test', ?, ?, 'Look at it.', ?, 1, ?, ?, 'kept', 0, '')",
+        *(severity, title, title, now, now),
+    )
+
+
+def test_an_alert_is_pushed_counted_in_the_bar_and_acknowledged(page: Page, site: Site, complaints: list[str]) -> None:
+    site.play("live")
+    sign_in(page, site)
+    expect(page.locator("#panel-drawer")).to_be_hidden()
+    alert_row(site, "The venue cannot be reached", "critical")
+    alert_row(site, "Stop hit: max loss", "warning")
+    drawer = page.locator("#panel-drawer")
+    expect(drawer).to_contain_text("Stop hit: max loss")
+    badge = page.locator("#panel-bar a.chip")
+    expect(badge).to_contain_text("2")
+    drawer.locator("li", has_text="The venue cannot be reached").get_by_role("button").click()
+    expect(drawer).not_to_contain_text("The venue cannot be reached")
+    expect(badge).to_contain_text("1")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.get_by_role("button", name="Acknowledge all").click()
+    expect(drawer).to_be_hidden()
+    expect(badge).to_have_count(0)
+    assert complaints == []
+
+
+def test_a_lockout_disables_the_start_until_unlock_is_typed(page: Page, site: Site, complaints: list[str]) -> None:
+    site.play("idle")
+    sign_in(page, site)
+    expect(page.get_by_role("button", name="Start now")).to_be_enabled()
+    with sqlite3.connect(site.scene.parent / "delta_strangle.sqlite3", timeout=10) as database:
+        [(payload,)] = database.execute("SELECT payload FROM trading_runtimesnapshot").fetchall()
+    database.close()
+    day = trading_day(datetime.fromisoformat(json.loads(payload)["venue"]["clock"]))
+    write(
+        site,
+        "INSERT INTO trading_lockout (kind, mode, trading_day, reason, created_at) VALUES ('daily_loss', 'paper', ?, "
+        "'The loss of the day is $50.00.', ?)",
+        *(day.isoformat(), datetime.now(UTC).replace(tzinfo=None).isoformat(" ")),
+    )
+    word = page.get_by_label("Type UNLOCK to allow entries today")
+    expect(word).to_be_visible()
+    expect(page.get_by_role("button", name="Start now")).to_be_disabled()
+    word.fill("UNLOCK")
+    page.get_by_role("button", name="Unlock", exact=True).click()
+    expect(word).to_have_count(0)
+    expect(page.get_by_role("button", name="Start now")).to_be_enabled()
+    assert complaints == []

@@ -172,6 +172,18 @@ def test_the_fixed_rule_needs_a_date_and_the_other_one_drops_it() -> None:
     assert cleaned(expiry_rule="dte", expiry_date="01-01-2020")["expiry_date"] is None
 
 
+@pytest.mark.parametrize("venue", ["2", "1.999"])
+def test_the_stop_at_the_venue_must_be_wider_than_our_own(venue: str) -> None:
+    message = only_error("venue_stop_multiple", leg_stop_multiple="2", venue_stop_multiple=venue)
+    assert message.startswith("venue_stop_multiple must be wider than leg_stop_multiple: more than 2 and at most 50")
+
+
+def test_the_stop_at_the_venue_stands_without_one_of_our_own_and_may_be_left_out() -> None:
+    assert cleaned(leg_stop_multiple=None, venue_stop_multiple="1.5")["venue_stop_multiple"] == Decimal("1.5")
+    assert cleaned(leg_stop_multiple="2", venue_stop_multiple="")["venue_stop_multiple"] is None
+    assert cleaned(leg_stop_multiple="2", venue_stop_multiple="2.001")["venue_stop_multiple"] == Decimal("2.001")
+
+
 def test_the_price_mode_needs_all_four_bounds() -> None:
     found = errors_of(
         strike_selection_mode="price", **{**PRICES, "call_option_price_min": None, "put_option_price_max": ""}

@@ -56,6 +56,11 @@ def test_a_row_tells_the_session_and_its_result(client: Client) -> None:
     assert reverse("session-detail", args=[made.pk]) in shown
 
 
+def test_the_back_button_gets_the_whole_page(client: Client) -> None:
+    headers = {"HX-Request": "true", "HX-History-Restore-Request": "true"}
+    assert b"<html" in client.get(reverse("history"), headers=headers).content
+
+
 def test_pages_are_cut_by_the_server_and_keep_the_filter(client: Client) -> None:
     many(12)
     first = table(client, page_size="10", mode="paper")
@@ -192,7 +197,7 @@ def test_the_filters_are_open_while_they_filter(client: Client) -> None:
 
 def test_the_detail_costs_a_fixed_number_of_queries(client: Client, django_assert_max_num_queries: Any) -> None:
     (made,) = many(1)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(20):
         client.get(reverse("session-detail", args=[made.pk]))
 
 

@@ -180,7 +180,7 @@ def test_the_page_costs_a_fixed_number_of_queries(django_assert_max_num_queries:
     for _ in range(5):
         decisions_of(opened)
     client = signed_in("operator")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(19):
         client.get(reverse("live"))
 
 
@@ -190,7 +190,7 @@ def test_the_idle_page_costs_a_fixed_number_of_queries(django_assert_max_num_que
         finished_session(demo, f"delta-strangle-{number}")
     alive_engine()
     client = signed_in("operator")
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(26):
         client.get(reverse("live"))
 
 

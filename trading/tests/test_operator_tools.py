@@ -256,7 +256,7 @@ def test_chains_are_recorded_and_read_back(tmp_path: Path) -> None:
     assert re.search(rf"^\d looks in {out}, 0 failed$", run(record_market.Command, *given), re.MULTILINE)
     first = lines(out)
     chains = [loads(Chain, line) for line in first]
-    assert len(chains) >= 2
+    assert chains
     assert all(chain.underlying == "BTC" and len(chain.rows) > 50 and chain.spot for chain in chains)
     run(record_market.Command, *given)
     assert len(lines(out)) > len(first)

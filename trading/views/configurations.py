@@ -20,6 +20,7 @@ from trading.models import TradingConfiguration
 from trading.selectors import configurations as selectors
 from trading.services import configurations as services
 from trading.views.configuration_parts import error_slots, group_of, groups_of, rows_of, steps_of
+from trading.views.live_confirmation import configuration_confirm_live, confirmation_of
 
 LONGEST_NUMBER = 18
 SAVED = "Saved as revision {revision}."
@@ -96,6 +97,7 @@ def _form(request: HttpRequest, page: _Page, form: ConfigurationForm, status: in
         "may_operate": can_operate(request.user),
         "outdated": selectors.outdated_session_of(configuration) if configuration else None,
         "running": selectors.running_session_of(configuration.pk) if configuration else None,
+        "confirmation": confirmation_of(configuration),
         "steps": steps_of(selectors.revision_steps(configuration.pk)) if configuration else [],
     }
     template = "configuration/_form" if _is_htmx(request) else "configuration_form"
@@ -243,5 +245,6 @@ configuration_urls: list[URLPattern] = [
     path("configuration/<int:pk>/activate/", configuration_activate, name="configuration-activate"),
     path("configuration/<int:pk>/deactivate/", configuration_deactivate, name="configuration-deactivate"),
     path("configuration/<int:pk>/clone/", configuration_clone, name="configuration-clone"),
+    path("configuration/<int:pk>/confirm-live/", configuration_confirm_live, name="configuration-confirm-live"),
     path("configuration/<int:pk>/delete/", configuration_delete, name="configuration-delete"),
 ]

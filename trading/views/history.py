@@ -12,8 +12,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import login_required
+from deltastrangle.htmx import wants_fragment
 from trading.models import Mode, SessionStatus
 from trading.panels.session import session_page
+from trading.panels.trace import trace_panel
 from trading.panels.words import EXIT_REASONS, leg_name
 from trading.selectors.configurations import list_configurations
 from trading.selectors.session_views import Page, SessionItem
@@ -78,8 +80,8 @@ def history(request: HttpRequest) -> HttpResponse:
         "last": (page.page - 1) * page.page_size + len(page.items),
         "query": query.urlencode(),
     }
-    by_htmx = request.headers.get("HX-Request") == "true"
-    return render(request, "trading/panels/history_table.html" if by_htmx else "trading/history.html", context)
+    template = "trading/panels/history_table.html" if wants_fragment(request) else "trading/history.html"
+    return render(request, template, context)
 
 
 def _page(form: HistoryFilter, text: str) -> Page[SessionItem]:
@@ -101,10 +103,21 @@ def _row(item: SessionItem) -> dict[str, Any]:
 @login_required
 def session(request: HttpRequest, pk: int) -> HttpResponse:
     """All of one session; 404 when there is none."""
-    return render(request, "trading/session_detail.html", session_page(session_detail(pk)))
+    context = {**session_page(session_detail(pk)), "trace": trace_panel(pk, request.GET.get("at", ""))}
+    return render(request, "trading/session_detail.html", context)
+
+
+@never_cache
+@require_safe
+@login_required
+def session_trace(request: HttpRequest, pk: int) -> HttpResponse:
+    """The panel of why, at the minute asked for; 404 when there is no such session."""
+    trace = trace_panel(pk, request.GET.get("at", ""))
+    return render(request, "trading/panels/_session_trace.html", {"trace": trace})
 
 
 history_urls: list[URLPattern] = [
     path("history/", history, name="history"),
     path("history/<int:pk>/", session, name="session-detail"),
+    path("history/<int:pk>/trace/", session_trace, name="session-trace"),
 ]

@@ -21,9 +21,11 @@ from trading.panels import PANELS, render_panel, render_panels
 from trading.panels.records import load
 from trading.selectors.runtime import current_runtime
 from trading.services.control import request_control, set_trading_mode
+from trading.views.alerts import alert_urls
 
 MODE_ACTIONS: Final = {
     "stop_entries": ("stop_entries", "New entries are stopped; what is open stays guarded."),
+    "reduce_only": ("reduce_only", "Only orders that reduce what is held are sent from now on."),
     "resume_entries": ("active", "Entries are allowed again."),
     "resume_trading": ("active", "Trading is allowed again."),
 }
@@ -50,6 +52,10 @@ def panel(request: HttpRequest, name: str) -> HttpResponse:
     """One panel, as the page has it; 404 for a name that is none."""
     if name == "control":
         return render(request, "trading/panels/control.html", _picture())
+    if name == "drawer":
+        return render(request, "trading/panels/drawer.html")
+    if name == "account":
+        return render(request, "trading/panels/account.html")
     if name not in PANELS:
         raise Http404(name)
     picture = _picture()
@@ -124,6 +130,7 @@ def _identity(text: str) -> int | None:
 
 
 live_urls: list[URLPattern] = [
+    *alert_urls,
     path("", live, name="live"),
     path("panels/", panels, name="panels"),
     path("panels/<slug:name>/", panel, name="panel"),

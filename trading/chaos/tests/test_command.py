@@ -13,7 +13,17 @@ from trading.chaos.run import Request
 from trading.chaos.scorecard import Result, Scorecard
 from trading.management.commands import chaos
 
-GOOD = Result(1, 2.0, sessions=1, orders=4, fills=4, reasons=["time_exit"], kills=["after send"], recovery=[3.5])
+GOOD = Result(
+    1,
+    2.0,
+    sessions=1,
+    orders=4,
+    fills=4,
+    reasons=["time_exit"],
+    kills=["after send"],
+    recovery=[3.5],
+    recovery_wall=[0.5],
+)
 BAD = Result(2, 3.0, sessions=1, orders=5, violations=[("duplicate", "ds1-CE-e1 was accepted 2 times")])
 
 
