@@ -55,6 +55,7 @@ def _update_session(write: SessionWrite, at: datetime) -> None:
         pnl_summary=dict(record.pnl_summary),
         session_metadata={**session.session_metadata, **record.metadata},
         engine_state=record.state,
+        **_proof(write),
         **_decided(write),
     )
 
@@ -81,6 +82,15 @@ def add_traces(traces: Iterable[tuple[int, TraceStretch]]) -> None:
         )
         for session_id, stretch in traces
     )
+
+
+def _proof(write: SessionWrite) -> dict[str, object]:
+    """The reading that showed the account flat, as the session keeps it."""
+    for at, line in write.journal:
+        if line.kind == "proof_of_flat":
+            read = {key: _plain(value) for key, value in line.data.items()}
+            return {"proof_of_flat": {"read_at": at.isoformat(), **read}}
+    return {}
 
 
 def _add_intents(write: SessionWrite, token: int, at: datetime) -> None:

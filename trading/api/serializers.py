@@ -18,8 +18,6 @@ from trading.models import (
     SessionStatus,
     TradingModeChoice,
 )
-from trading.selectors.runtime_shape import config_numbers
-from trading.selectors.sessions import SessionDetail
 from trading.services.control import ACTIONS
 
 BIGGEST_ID = 2**63 - 1
@@ -128,9 +126,8 @@ class SessionDetailQuery(Given):
 
 
 class LegRead(Given):
-    """One leg of a session."""
+    """One leg of a session. In the list, ``fees`` has the ``total`` only."""
 
-    leg = serializers.CharField()
     symbol = serializers.CharField()
     side = serializers.CharField()
     entry_price = Amount(allow_null=True)
@@ -145,27 +142,21 @@ class LegRead(Given):
 
 
 class SessionRead(Given):
-    """A session in the list."""
+    """A session in the list. Its ``pnl_summary`` has the totals only; a session's own answer has all of it."""
 
     id = serializers.IntegerField()
     strategy_id = serializers.CharField()
     status = serializers.CharField()
-    phase = serializers.CharField()
     mode = serializers.CharField()
-    created_at = serializers.DateTimeField()
     activated_at = serializers.DateTimeField(allow_null=True)
     deactivated_at = serializers.DateTimeField(allow_null=True)
     duration_seconds = serializers.IntegerField()
-    exit_reason = serializers.SerializerMethodField()
-    configuration_id = serializers.IntegerField(allow_null=True)
+    exit_reason = serializers.CharField(
+        allow_null=True, help_text="The rule or command that ended the session; null while it is open."
+    )
     configuration_name = serializers.CharField()
-    revision = serializers.IntegerField()
     pnl_summary = serializers.DictField()
     legs_summary = LegRead(many=True)
-
-    def get_exit_reason(self, item: Any) -> str | None:
-        """The rule or command that ended the session; null while it is open."""
-        return item.exit_reason or None
 
 
 class SessionPageRead(Given):
@@ -255,26 +246,30 @@ class CashRead(Given):
     net = Amount()
 
 
-class SessionDetailRead(Given):
+class LegDetailRead(LegRead):
+    """One leg of a session, its fees at entry and exit, too."""
+
+    leg = serializers.CharField()
+
+
+class SessionDetailRead(SessionRead):
     """All of one session: the list's fields, and the rest."""
 
-    config_snapshot = serializers.SerializerMethodField()
-    session_metadata = serializers.DictField(source="metadata")
+    phase = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    configuration_id = serializers.IntegerField(allow_null=True)
+    revision = serializers.IntegerField()
+    legs_summary = LegDetailRead(many=True)
+    config_snapshot = serializers.DictField(help_text="The fields of the pinned revision.")
+    session_metadata = serializers.DictField()
+    proof_of_flat = serializers.DictField(allow_null=True)
     orders = OrderRead(many=True)
-    positions = SessionPositionRead(many=True, source="legs")
+    positions = SessionPositionRead(many=True)
     decisions = DecisionRead(many=True)
     pnl_points = PnlPointRead(many=True)
     cash = CashRead()
     summary = serializers.DictField(allow_null=True)
     monitor_snapshot = serializers.DictField(allow_null=True)
-
-    def get_config_snapshot(self, detail: SessionDetail) -> dict[str, Any]:
-        """The fields of the pinned revision."""
-        return config_numbers(detail.config_values)
-
-    def to_representation(self, instance: SessionDetail) -> dict[str, Any]:
-        """The session's own fields beside the rest, as in the reference."""
-        return {**SessionRead(instance.session).data, **super().to_representation(instance)}
 
 
 class CleanupRead(Given):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from trading.engine.margin import margin_seen
@@ -28,7 +28,7 @@ from trading.strategy.events import (
     Watch,
 )
 from trading.strategy.execution import order_prefix
-from trading.strategy.types import OrderIntent, OrderReport, Outcome, Purpose, StrategyParams
+from trading.strategy.types import OrderIntent, OrderReport, Outcome, Position, Purpose, StrategyParams
 
 log = logging.getLogger("trading.engine")
 WATCH_AGAIN_SECONDS = 2.0
@@ -114,7 +114,9 @@ class Actor:
             return PositionsRead(self._venue.now(), ok=False, error=_cause(error))
         ours = tuple(p for p in positions if p.symbol in action.symbols)
         orders = tuple(r.client_order_id for r in resting if r.client_order_id.startswith(self._prefix))
-        return PositionsRead(self._venue.now(), ok=True, positions=ours, open_orders=orders)
+        return PositionsRead(
+            self._venue.now(), ok=True, positions=ours, open_orders=orders, answers=_answers(positions, resting)
+        )
 
     async def _chain(self, action: LoadChain) -> list[Event]:
         try:
@@ -151,6 +153,16 @@ def entry_refusal(intent: OrderIntent, mode: str) -> str:
     if intent.purpose is not Purpose.ENTRY and mode == "stop_entries":
         return ""
     return f"the trading mode is {mode}: only orders that reduce risk may be sent"
+
+
+def _answers(positions: Sequence[Position], resting: Sequence[OrderReport]) -> tuple[str, ...]:
+    """Everything the venue listed, ours or not: the evidence behind what is concluded from it."""
+    held = (f"position {p.symbol} {p.size:+d} @ {'?' if p.entry_price is None else p.entry_price}" for p in positions)
+    orders = (
+        f"order {r.venue_order_id} {r.client_order_id or 'without a client id'} {r.status.value if r.status else '?'}"
+        for r in resting
+    )
+    return (*held, *orders)
 
 
 def _log_failed_read(what: str, error: Exception) -> None:

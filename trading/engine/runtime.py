@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from deltastrangle.logs import logging_context
 from trading.engine.account import READ_SECONDS, AccountDesk
 from trading.engine.archive import Archive
 from trading.engine.ports import LeaseLost, ModeUnavailable, PendingCommand, SessionSpec, Store, Venue, VenueHealth
@@ -289,7 +290,9 @@ class Engine:
     async def _run_session(self, session: SessionRunner) -> None:
         if self.token is None:
             return
-        await session.turn(self.token)
+        spec = session.spec
+        with logging_context(strategy_id=spec.strategy_id, session_id=spec.session_id, mode=spec.mode):
+            await session.turn(self.token)
         if session.state.phase is Phase.CLOSED and not session.busy:
             await self._session_closed(session)
 

@@ -103,6 +103,7 @@ def session_page(detail: SessionDetail) -> dict[str, Any]:
         "orders": [order_row(order) for order in detail.orders],
         "decisions": detail.decisions,
         "cash": reconciliation(detail),
+        "proof": detail.proof_of_flat,
         "settings": setting_rows(detail.config_values),
     }
 

@@ -1,4 +1,4 @@
-"""What the open position risks: payoff, break-evens, greeks, margin and how far each stop is, from the newest picture."""
+"""What the open position risks: payoff, break-evens, greeks, margin, distances to the stops, by the newest picture."""
 
 from __future__ import annotations
 

@@ -88,8 +88,7 @@ def current_runtime() -> dict[str, Any]:
     age = heartbeat_age(snapshot)
     alive = _speaks(snapshot)
     payload: dict[str, Any] = dict(snapshot.payload) if snapshot else {}
-    session = running_session()
-    picture = _picture(payload, session, alive=alive)
+    picture = _picture(payload, alive=alive)
     worker = payload.get("worker") or {}
     owner = snapshot.owner if snapshot else ""
     picture["worker"] = {"owner": owner, "standby": False, **worker, "alive": alive, "heartbeat_age_seconds": age}
@@ -128,12 +127,15 @@ def venue_now() -> datetime:
     return clock + timedelta(seconds=elapsed * float(venue.get("speed") or 1))
 
 
-def _picture(payload: dict[str, Any], session: StrategySession | None, *, alive: bool) -> dict[str, Any]:
-    if session is not None and payload.get("session_id") != session.pk:
+def _picture(payload: dict[str, Any], *, alive: bool) -> dict[str, Any]:
+    spoken = payload.get("session_id")
+    # The row has the engine's whole state in it: it is not read when the snapshot tells of that very session.
+    if spoken is not None and StrategySession.objects.filter(pk=spoken, status=SessionStatus.RUNNING).exists():
+        return with_every_field(payload)
+    session = running_session()
+    if session is not None:
         return {**runtime_of_session(session), **_surroundings(payload)}
-    if session is None and not alive:
-        return {**idle_runtime(), **_surroundings(payload)}
-    return with_every_field(payload)
+    return with_every_field(payload) if alive else {**idle_runtime(), **_surroundings(payload)}
 
 
 def _surroundings(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from trading.models import FillLedger, PositionLedger, StrategySession
 
@@ -68,6 +68,17 @@ class SessionItem:
     legs_summary: list[LegSummary]
 
 
+class PnlRow(NamedTuple):
+    """P&L at one moment: dollars on cost to close, percent of the credit, the index."""
+
+    at: datetime
+    net: Decimal
+    gross: Decimal
+    net_pct: Decimal
+    level_pct: Decimal | None
+    spot: Decimal | None
+
+
 @dataclass(frozen=True, slots=True)
 class Cash:
     """What fills did to the account, in dollars: ``net`` = ``credits`` − ``debits`` − ``commissions``."""
@@ -82,8 +93,8 @@ class Cash:
         return self.credits - self.debits - self.commissions
 
 
-def session_item(row: Any, now: datetime | None) -> SessionItem:
-    """A list's row of ``row``, annotated with ``configuration_name`` and ``revision_number``, its legs prefetched.
+def session_item(row: Any, legs: Iterable[PositionLedger], now: datetime | None) -> SessionItem:
+    """A list's row of ``row``, annotated with ``configuration_name`` and ``revision_number``, and its ``legs``.
 
     ``now`` is the venue's clock, needed for a running session that has entered.
     """
@@ -102,7 +113,7 @@ def session_item(row: Any, now: datetime | None) -> SessionItem:
         configuration_name=row.configuration_name,
         revision=row.revision_number,
         pnl_summary=row.pnl_summary,
-        legs_summary=[leg_summary(leg) for leg in row.positions.all()],
+        legs_summary=[leg_summary(leg) for leg in legs],
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Prefetch, Q, QuerySet, Window
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Coalesce, Mod, RowNumber
 
 from deltastrangle.exceptions import NotFound
@@ -21,12 +22,12 @@ from trading.models import (
     StrategySession,
 )
 from trading.selectors.runtime import venue_now
-from trading.selectors.session_views import Cash, Page, SessionItem, cash_of, session_item
+from trading.selectors.session_views import Cash, Page, PnlRow, SessionItem, cash_of, session_item
 from trading.strategy.schedule import IST
 
 CHART_POINTS: Final = 400
 DECISIONS_SHOWN: Final = 500
-BLOBS: Final = ("config_snapshot", "session_metadata", "engine_state")
+BLOBS: Final = ("config_snapshot", "session_metadata", "engine_state", "proof_of_flat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +36,20 @@ class SessionDetail:
     unless asked for otherwise.
 
     ``config_values`` are the fields of the pinned revision, decimals as text; ``summary`` and ``monitor_snapshot`` are
-    the reference's, None while the engine has stored none.
+    the reference's, None while the engine has stored none. ``proof_of_flat`` is what the venue showed when it closed.
     """
 
     session: SessionItem
     orders: Sequence[OrderLedger]
     legs: Sequence[PositionLedger]
     decisions: Sequence[DecisionRecord]
-    pnl_points: Sequence[PnlPoint]
+    pnl_points: Sequence[PnlRow]
     cash: Cash
     config_values: dict[str, Any]
     metadata: dict[str, Any]
     summary: dict[str, Any] | None
     monitor_snapshot: dict[str, Any] | None
+    proof_of_flat: dict[str, Any] | None
 
 
 def list_sessions(
@@ -77,9 +79,11 @@ def list_sessions(
         text=text,
     )
     total = found.count()
-    newest = found.order_by(F("activated_at").desc(nulls_last=True), "-id")
-    rows = list(_for_items(newest)[(page - 1) * page_size : page * page_size])
-    return Page(_items(rows), total, page, page_size)
+    newest = (F("activated_at").desc(nulls_last=True), "-id")
+    # The rows before the page are counted off in an index: a page far back would read them all otherwise.
+    shown = found.order_by(*newest).values("pk")[(page - 1) * page_size : page * page_size]
+    rows = list(_for_items(StrategySession.objects.filter(pk__in=shown).order_by(*newest)))
+    return Page(_items(rows, _legs(rows)), total, page, page_size)
 
 
 def matching_sessions(
@@ -102,11 +106,12 @@ def session_detail(pk: int, *, points: int = CHART_POINTS) -> SessionDetail:
     if row is None:
         raise NotFound("Session not found")
     orders = list(row.orders.order_by("created_at", "id").prefetch_related("fills"))
-    legs = list(row.positions.all())
+    of_session = _legs([row])
+    legs = of_session.get(row.pk, [])
     fills = [fill for order in orders for fill in order.fills.all()]
     metadata = row.session_metadata or {}
     return SessionDetail(
-        session=_items([row])[0],
+        session=_items([row], of_session)[0],
         orders=orders,
         legs=legs,
         decisions=list(DecisionRecord.objects.filter(session=row)[:DECISIONS_SHOWN]),
@@ -116,25 +121,26 @@ def session_detail(pk: int, *, points: int = CHART_POINTS) -> SessionDetail:
         metadata=metadata,
         summary=metadata.get("summary"),
         monitor_snapshot=(metadata.get("runtime") or {}).get("monitor"),
+        proof_of_flat=row.proof_of_flat,
     )
 
 
-def pnl_points(session_id: int, *, most: int = CHART_POINTS) -> list[PnlPoint]:
+def pnl_points(session_id: int, *, most: int = CHART_POINTS) -> list[PnlRow]:
     """P&L over time, oldest first, thinned evenly to at most ``most`` points that include the first and the last."""
     points = PnlPoint.objects.filter(session_id=session_id)
     ends = points.aggregate(total=Count("id"), last=Max("id"))
-    if ends["total"] <= most:
-        return list(points.order_by("id"))
-    step = -(-ends["total"] // (most - 1))
-    numbered = points.annotate(place=Mod(Window(RowNumber(), order_by="id"), step))
-    return list(numbered.filter(Q(place=1) | Q(id=ends["last"])).order_by("id"))
+    if ends["total"] > most:
+        step = -(-ends["total"] // (most - 1))
+        numbered = points.annotate(place=Mod(Window(RowNumber(), order_by="id"), step))
+        points = numbered.filter(Q(place=1) | Q(id=ends["last"]))
+    return [PnlRow._make(row) for row in points.order_by("id").values_list(*PnlRow._fields)]
 
 
 def last_closed_session() -> SessionItem | None:
     """The session that ended last, or None."""
     closed = StrategySession.objects.filter(status=SessionStatus.STOPPED).order_by("-id")
     rows = list(_for_items(closed)[:1])
-    return _items(rows)[0] if rows else None
+    return _items(rows, _legs(rows))[0] if rows else None
 
 
 def engine_command(pk: int) -> EngineCommand:
@@ -173,14 +179,19 @@ def _instant(day: date) -> datetime:
 
 
 def _for_items(found: QuerySet[StrategySession], *, blobs: bool = False) -> QuerySet[StrategySession]:
-    legs = Prefetch("positions", PositionLedger.objects.order_by("entry_time", "id"))
-    named = found.annotate(
-        configuration_name=F("revision__configuration_name"), revision_number=F("revision__number")
-    ).prefetch_related(legs)
+    named = found.annotate(configuration_name=F("revision__configuration_name"), revision_number=F("revision__number"))
     return named.defer("engine_state") if blobs else named.defer(*BLOBS)
 
 
-def _items(rows: Sequence[StrategySession]) -> list[SessionItem]:
+def _legs(rows: Sequence[StrategySession]) -> dict[int, list[PositionLedger]]:
+    """The legs of ``rows`` by session. A prefetch does the same at twice the price."""
+    found: dict[int, list[PositionLedger]] = defaultdict(list)
+    for leg in PositionLedger.objects.filter(session_id__in=[row.pk for row in rows]).order_by("entry_time", "id"):
+        found[leg.session_id].append(leg)
+    return found
+
+
+def _items(rows: Sequence[StrategySession], legs: Mapping[int, Sequence[PositionLedger]]) -> list[SessionItem]:
     running = any(row.status == SessionStatus.RUNNING and row.activated_at for row in rows)
     now = venue_now() if running else None
-    return [session_item(row, now) for row in rows]
+    return [session_item(row, legs.get(row.pk, ()), now) for row in rows]

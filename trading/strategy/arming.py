@@ -3,8 +3,8 @@
 While a session is live, every leg keeps an ``armed`` intent: its client order id is final, its price is that of the
 moment and is set anew when it is sent. The shell may send a close whose id was armed on disk at once and write it down
 meanwhile. The price of that: after a crash an armed id may be at the venue although no order of it is in the books.
-So recovery holds every armed id for *unknown*, asks, and either arms the next id instead (never sent) or books it as the
-order that it is and goes on closing.
+So recovery holds every armed id for *unknown*, asks, and either arms the next id instead (never sent) or books it as
+the order that it is and goes on closing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def arm(turn: Turn) -> None:
     """Have an armed intent on every open leg whose next close has none."""
     state = turn.state
     for leg in state.legs:
-        if leg.held <= 0 or leg.working() or _is_armed(leg):
+        if leg.held <= 0 or leg.orders or _is_armed(leg):
             continue
         intent = close_intent(state.strategy_id, leg, state.params, Purpose.EXIT, leg.held, urgent=False)
         # Nothing has been decided yet, so there is no price of the decision.
@@ -35,7 +35,8 @@ def armed_ids(state: SessionState) -> frozenset[str]:
 
 
 def _is_armed(leg: LegState) -> bool:
-    return leg.armed is not None and (leg.armed.attempt, leg.armed.size) == (leg.exits + 1, leg.held)
+    armed = leg.armed
+    return armed is not None and armed.attempt == leg.exits + 1 and armed.size == leg.held
 
 
 def suspected(leg: LegState) -> LegState:

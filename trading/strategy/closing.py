@@ -182,6 +182,8 @@ def _prove_flat(turn: Turn, event: PositionsRead) -> None:
         "The venue shows nothing of ours: no position, no resting order, no stop",
         positions=shown,
         open_orders=list(event.open_orders),
+        symbols=list(turn.state.symbols),
+        answers=list(event.answers),
     )
     turn.close(ExitReason.STOPPED, Trigger.FLAT)
 

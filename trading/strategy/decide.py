@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Callable
+from operator import is_
 
 from trading.strategy.adopting import absorb_adopted, absorb_foreign_closed
 from trading.strategy.closing import absorb_positions, begin_exit, exiting, resume_exit
+from trading.strategy.copying import passing
 from trading.strategy.drift import notice_drift
 from trading.strategy.entering import absorb_chain, entering, selecting, waiting
 from trading.strategy.events import (
@@ -26,7 +27,9 @@ from trading.strategy.events import (
     QuoteSeen,
     RuleResult,
     SpotSeen,
+    Verdict,
 )
+from trading.strategy.exits import Look
 from trading.strategy.guarding import guarding
 from trading.strategy.machine import Trigger
 from trading.strategy.orders import absorb_fill, absorb_report, chase
@@ -36,21 +39,33 @@ from trading.strategy.turn import Turn
 from trading.strategy.types import ExitReason, Phase, Quote
 
 
-@dataclass(frozen=True, slots=True)
+@passing
 class Decision:
     """The outcome of one event.
 
-    ``durable`` means the state changed in a way that must be on disk before the actions are taken.
+    ``durable`` means the state changed in a way that must be on disk before the actions are taken. ``look`` is what the
+    exit rules made of it, None where they were not asked.
     """
 
     state: SessionState
     actions: tuple[Action, ...]
-    trace: tuple[RuleResult, ...]
+    look: Look | None
     totals: Totals | None
     durable: bool
 
+    @property
+    def trace(self) -> tuple[RuleResult, ...]:
+        """All ten rules with verdicts, figures and sentences, made when first read; empty where none was asked."""
+        return self.look.results if self.look is not None else ()
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The verdicts of the trace alone."""
+        return self.look.verdicts if self.look is not None else ()
+
 
 MAX_MOVES = 8
+CLOSED = Phase.CLOSED
 
 
 def decide(state: SessionState, event: Event) -> Decision:
@@ -59,10 +74,10 @@ def decide(state: SessionState, event: Event) -> Decision:
     Pure: the same input gives the same output.
     """
     turn = Turn(state, event.at)
-    if state.open:
+    if state.phase is not CLOSED:
         _absorb(turn, event)
         _advance(turn)
-    return Decision(turn.state, tuple(turn.actions), turn.trace, turn.totals, turn.durable)
+    return Decision(turn.state, tuple(turn.actions), turn.look, turn.totals, turn.durable)
 
 
 def _absorb(turn: Turn, event: Event) -> None:
@@ -70,7 +85,7 @@ def _absorb(turn: Turn, event: Event) -> None:
         case QuoteSeen():
             _see_quote(turn, event.quote)
         case SpotSeen():
-            turn.note(**_spot(turn, event.price))
+            turn.state = turn.state.seeing(turn.state.legs, event.price, event.at)
         case MarketSeen():
             _see_market(turn, event)
         case OrderReported():
@@ -101,34 +116,27 @@ def _absorb(turn: Turn, event: Event) -> None:
 
 
 def _see_quote(turn: Turn, quote: Quote) -> None:
-    legs = _quoted(turn.state.legs, (quote,))
-    if legs is not turn.state.legs:
-        turn.note(legs=legs)
+    state = turn.state
+    legs = _quoted(state.legs, (quote,))
+    if not all(map(is_, legs, state.legs)):
+        turn.state = state.seeing(legs, None, turn.at)
 
 
 def _see_market(turn: Turn, event: MarketSeen) -> None:
-    spot = {} if event.spot is None else _spot(turn, event.spot)
-    turn.note(legs=_quoted(turn.state.legs, event.quotes), **spot)
+    turn.state = turn.state.seeing(_quoted(turn.state.legs, event.quotes), event.spot, event.at)
 
 
 def _quoted(legs: tuple[LegState, ...], quotes: tuple[Quote, ...]) -> tuple[LegState, ...]:
     """The legs with these quotes; an older quote than the one at hand is left out."""
+    return tuple([_newest(leg, quotes) for leg in legs])
+
+
+def _newest(leg: LegState, quotes: tuple[Quote, ...]) -> LegState:
+    symbol, seen = leg.instrument.symbol, leg.quote
     for quote in quotes:
-        for leg in legs:
-            if leg.instrument.symbol == quote.symbol and (leg.quote is None or quote.at >= leg.quote.at):
-                seen = leg.seeing(quote)
-                legs = tuple([seen if old is leg else old for old in legs])
-    return legs
-
-
-def _spot(turn: Turn, price: Decimal) -> dict[str, object]:
-    state = turn.state
-    return {
-        "spot": price,
-        "spot_at": turn.at,
-        "spot_high": max(state.spot_high or price, price),
-        "spot_low": min(state.spot_low or price, price),
-    }
+        if quote.symbol == symbol and (seen is None or quote.at >= seen.at):
+            leg, seen = leg.seeing(quote), quote
+    return leg
 
 
 def _obey(turn: Turn, event: Commanded) -> None:
@@ -155,30 +163,32 @@ def _leave(turn: Turn, reason: ExitReason, detail: str, *, urgent: bool) -> None
 def _advance(turn: Turn) -> None:
     """Let the phases act until nothing moves any more."""
     for _ in range(MAX_MOVES):
-        before = turn.phase
-        _act(turn)
-        if turn.phase is before:
+        before = turn.state.phase
+        _ACTS[before](turn)
+        if turn.state.phase is before:
             break
-    if turn.state.open:
+    if turn.state.phase is not CLOSED:
         chase(turn)
 
 
-def _act(turn: Turn) -> None:
-    match turn.phase:
-        case Phase.WAITING:
-            waiting(turn)
-        case Phase.SELECTING:
-            selecting(turn)
-        case Phase.ENTERING:
-            entering(turn)
-        case Phase.LIVE:
-            guarding(turn)
-        case Phase.EXITING:
-            exiting(turn)
-        case Phase.ATTENTION:
-            if turn.state.exit_reason is None:
-                guarding(turn)
-            else:
-                exiting(turn)
-        case Phase.IDLE | Phase.CLOSED:
-            return
+def _attending(turn: Turn) -> None:
+    if turn.state.exit_reason is None:
+        guarding(turn)
+    else:
+        exiting(turn)
+
+
+def _resting(_turn: Turn) -> None:
+    return
+
+
+_ACTS: dict[Phase, Callable[[Turn], None]] = {
+    Phase.IDLE: _resting,
+    Phase.WAITING: waiting,
+    Phase.SELECTING: selecting,
+    Phase.ENTERING: entering,
+    Phase.LIVE: guarding,
+    Phase.EXITING: exiting,
+    Phase.ATTENTION: _attending,
+    Phase.CLOSED: _resting,
+}

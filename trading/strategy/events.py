@@ -84,7 +84,8 @@ class FillSeen:
 class PositionsRead:
     """The answer to ``ReadPositions``.
 
-    ``ok`` False means unknown, never flat. ``open_orders`` are client order ids resting at the venue.
+    ``ok`` False means unknown, never flat. ``open_orders`` are client order ids resting at the venue, stops among them.
+    ``answers`` is everything the account held and had resting, a line each, kept as evidence.
     """
 
     at: datetime
@@ -92,6 +93,7 @@ class PositionsRead:
     positions: tuple[Position, ...] = ()
     open_orders: tuple[str, ...] = ()
     error: str = ""
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

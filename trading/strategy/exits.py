@@ -3,6 +3,9 @@
 Each rule answers act, hold, off or unknown, with its value and threshold. Rules on prices answer ``unknown`` while the
 cost to close is not known: a missing quote is neither a profit nor a loss. Losses are judged gross, so that costs never
 trigger a stop; profits net of all fees.
+
+All ten are judged at every look (``judging.py``). The figures and the sentence that go with a verdict are made here,
+when somebody reads them: at a rule that acts, in the trace, on the page.
 """
 
 from __future__ import annotations
@@ -11,79 +14,80 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from trading.strategy.events import RuleResult, Verdict
-from trading.strategy.pnl import LegBook, LegPnl, Totals
+from trading.strategy.judging import JUDGES, ExitContext, delta_seen, index_move, multiple
+from trading.strategy.pnl import Leg
 from trading.strategy.schedule import IST
-from trading.strategy.trailing import TrailState
-from trading.strategy.types import ZERO, ExitReason, StrategyParams
+from trading.strategy.types import ZERO, ExitReason
 
 CLOCK_METER_SECONDS = 3600.0
-_HUNDRED = Decimal(100)
+ACT = Verdict.ACT
 
 
-@dataclass(frozen=True, slots=True)
-class ExitContext:
-    """Everything the rules look at. ``totals.legs`` and ``legs`` are in the same order; ``trail`` has already seen the
-    totals.
+@dataclass(frozen=True)
+class Look:
+    """What the rules made of one look: the verdicts in the fixed order, and ``results`` for whoever reads them."""
 
-    ``spot`` and ``entry_spot`` are index dollars; ``newest_quote_age_seconds`` is the age of the oldest quote that is
-    needed (None: there is none); ``realised_today`` is net dollars of the day's earlier sessions.
-    """
+    context: ExitContext
+    verdicts: tuple[Verdict, ...]
 
-    params: StrategyParams
-    totals: Totals
-    legs: tuple[LegBook, ...]
-    spot: Decimal | None
-    entry_spot: Decimal | None
-    trail: TrailState
-    now: datetime
-    exit_at: datetime
-    guard_at: datetime
-    newest_quote_age_seconds: float | None
-    realised_today: Decimal = ZERO
+    @cached_property
+    def results(self) -> tuple[RuleResult, ...]:
+        """All ten with their figures and sentences."""
+        return tuple([tell(self.context, verdict) for tell, verdict in zip(TELLERS, self.verdicts, strict=True)])
+
+    @property
+    def acting(self) -> RuleResult | None:
+        """The rule that ends the session, or None."""
+        return first_to_act(self.results) if ACT in self.verdicts else None
+
+
+def look(ctx: ExitContext) -> Look:
+    """Judge all ten rules, in order, whether or not an earlier one acts."""
+    return Look(ctx, tuple([judge(ctx) for judge in JUDGES]))
 
 
 def evaluate(ctx: ExitContext) -> tuple[RuleResult, ...]:
-    """All ten rules, in order, whether or not an earlier one acts."""
-    return tuple([rule(ctx) for rule in RULES])
+    """All ten rules judged and told."""
+    return look(ctx).results
 
 
 def first_to_act(results: Sequence[RuleResult]) -> RuleResult | None:
     """The rule that ends the session, or None."""
-    return next((result for result in results if result.verdict is Verdict.ACT), None)
+    return next((result for result in results if result.verdict is ACT), None)
 
 
-def max_loss(ctx: ExitContext) -> RuleResult:
+def max_loss(ctx: ExitContext, verdict: Verdict) -> RuleResult:
     """Gross loss on cost to close, in percent of the credit, reached the limit."""
     limit, value = ctx.params.max_loss_pct, ctx.totals.gross_pct
     detail = f"gross {value:+.1f} % against a limit of −{limit:.1f} %"
-    return _priced(ctx, ExitReason.MAX_LOSS, value <= -limit, value, -limit, "%", _share(-value, limit), detail)
+    return _priced(ctx, ExitReason.MAX_LOSS, verdict, value, -limit, "%", _share(-value, limit), detail)
 
 
-def max_profit(ctx: ExitContext) -> RuleResult:
+def max_profit(ctx: ExitContext, verdict: Verdict) -> RuleResult:
     """Net profit in percent of the credit reached the target."""
     target, value = ctx.params.max_profit_pct, ctx.totals.net_pct
     detail = f"net {value:+.1f} % against a target of {target:+.1f} %"
-    return _priced(ctx, ExitReason.MAX_PROFIT, value >= target, value, target, "%", _share(value, target), detail)
+    return _priced(ctx, ExitReason.MAX_PROFIT, verdict, value, target, "%", _share(value, target), detail)
 
 
-def trailing(ctx: ExitContext) -> RuleResult:
+def trailing(ctx: ExitContext, verdict: Verdict) -> RuleResult:
     """Net profit fell back to the level that the ladder locked."""
     rule, trail, value = ExitReason.TRAILING_SL, ctx.trail, ctx.totals.net_pct
-    if not (ctx.params.trailing_sl_enabled and ctx.params.trailing_rules):
+    if verdict is Verdict.OFF:
         return _off(rule, "%")
     level = trail.level_pct
     if level is None:
         detail = f"no level locked yet; peak {trail.peak_pct:+.1f} %"
-        return _priced(ctx, rule, False, value, None, "%", 0.0, detail)
+        return _priced(ctx, rule, verdict, value, None, "%", 0.0, detail)
     detail = f"net {value:+.1f} % against a locked level of {level:+.1f} %; peak {trail.peak_pct:+.1f} %"
     progress = _share(trail.peak_pct - value, trail.peak_pct - level)
-    return _priced(ctx, rule, value <= level, value, level, "%", progress, detail)
+    return _priced(ctx, rule, verdict, value, level, "%", progress, detail)
 
 
-def leg_stop(ctx: ExitContext) -> RuleResult:
+def leg_stop(ctx: ExitContext, verdict: Verdict) -> RuleResult:
     """One leg costs a multiple of its entry price to buy back. A leg whose price is known acts even while the other's
     is not.
     """
@@ -92,72 +96,71 @@ def leg_stop(ctx: ExitContext) -> RuleResult:
         return _off(rule, "x")
     worst, unknown = _worst_leg(ctx)
     if worst is None:
-        return RuleResult(rule, Verdict.UNKNOWN, None, limit, "x", 0.0, unknown or "no open leg")
-    multiple, leg, price = worst
-    detail = f"{leg.instrument.symbol} costs {price} to close, {multiple:.2f}x its entry at {leg.entry_price}"
-    if multiple >= limit:
-        return RuleResult(rule, Verdict.ACT, multiple, limit, "x", 1.0, detail)
-    verdict = Verdict.UNKNOWN if unknown else Verdict.HOLD
-    return RuleResult(rule, verdict, multiple, limit, "x", _share(multiple, limit), unknown or detail)
+        return RuleResult(rule, verdict, None, limit, "x", 0.0, unknown or "no open leg")
+    times, leg, price = worst
+    detail = f"{leg.instrument.symbol} costs {price} to close, {times:.2f}x its entry at {leg.terms.entry_price}"
+    if verdict is Verdict.UNKNOWN:
+        detail = unknown
+    return _judged(rule, verdict, times, limit, "x", _share(times, limit), detail)
 
 
-def underlying_stop(ctx: ExitContext) -> RuleResult:
+def underlying_stop(ctx: ExitContext, verdict: Verdict) -> RuleResult:
     """The index moved a distance, in percent, from where it was at entry."""
     rule, limit = ExitReason.UNDERLYING_STOP, ctx.params.underlying_stop_pct
     if limit is None:
         return _off(rule, "%")
     if ctx.spot is None or not ctx.entry_spot:
         missing = "no index price" if ctx.spot is None else "the index price at entry is not known"
-        return RuleResult(rule, Verdict.UNKNOWN, None, limit, "%", 0.0, missing)
-    move = (ctx.spot / ctx.entry_spot - 1) * _HUNDRED
+        return RuleResult(rule, verdict, None, limit, "%", 0.0, missing)
+    move = index_move(ctx.spot, ctx.entry_spot)
     detail = f"index {ctx.spot}, {move:+.2f} % from {ctx.entry_spot} at entry"
-    return _judged(rule, abs(move) >= limit, abs(move), limit, "%", _share(abs(move), limit), detail)
+    return _judged(rule, verdict, abs(move), limit, "%", _share(abs(move), limit), detail)
 
 
-def delta_stop(ctx: ExitContext) -> RuleResult:
+def delta_stop(ctx: ExitContext, verdict: Verdict) -> RuleResult:
     """The position's net delta, per contract pair, left its corridor in either direction."""
     rule, limit, net = ExitReason.DELTA_STOP, ctx.params.delta_stop, ctx.totals.net_delta
     if limit is None:
         return _off(rule, "Δ")
     if net is None:
-        return RuleResult(rule, Verdict.UNKNOWN, None, limit, "Δ", 0.0, "a leg has no fresh delta")
-    value = abs(Decimal(f"{net:.6f}"))
-    return _judged(rule, value >= limit, value, limit, "Δ", _share(value, limit), f"net delta {net:+.3f} a pair")
+        return RuleResult(rule, verdict, None, limit, "Δ", 0.0, "a leg has no fresh delta")
+    value = delta_seen(net)
+    return _judged(rule, verdict, value, limit, "Δ", _share(value, limit), f"net delta {net:+.3f} a pair")
 
 
-def time_exit(ctx: ExitContext) -> RuleResult:
+def time_exit(ctx: ExitContext, verdict: Verdict) -> RuleResult:
     """The planned exit came. Off when the settlement guard is what planned it."""
-    if ctx.exit_at >= ctx.guard_at:
+    if verdict is Verdict.OFF:
         return _off(ExitReason.TIME_EXIT, "s", "the settlement guard comes first")
-    return _clock(ExitReason.TIME_EXIT, ctx.now, ctx.exit_at, "exit")
+    return _clock(ExitReason.TIME_EXIT, verdict, ctx.now, ctx.exit_at, "exit")
 
 
-def settlement_guard(ctx: ExitContext) -> RuleResult:
+def settlement_guard(ctx: ExitContext, verdict: Verdict) -> RuleResult:
     """The last instant to be flat before the settlement average came."""
-    return _clock(ExitReason.SETTLEMENT_GUARD, ctx.now, ctx.guard_at, "settlement guard")
+    return _clock(ExitReason.SETTLEMENT_GUARD, verdict, ctx.now, ctx.guard_at, "settlement guard")
 
 
-def stale_data(ctx: ExitContext) -> RuleResult:
+def stale_data(ctx: ExitContext, verdict: Verdict) -> RuleResult:
     """A quote that the session depends on is too old to be guarded by."""
     rule, limit, age = ExitReason.STALE_DATA, Decimal(ctx.params.stale_quote_seconds), ctx.newest_quote_age_seconds
     if age is None:
-        return RuleResult(rule, Verdict.UNKNOWN, None, limit, "s", 0.0, "no quote yet")
+        return RuleResult(rule, verdict, None, limit, "s", 0.0, "no quote yet")
     value = Decimal(f"{age:.3f}")
     detail = f"no usable quote for {age:.1f} s, limit {limit} s"
-    return _judged(rule, value >= limit, value, limit, "s", _share(value, limit), detail)
+    return _judged(rule, verdict, value, limit, "s", _share(value, limit), detail)
 
 
-def daily_loss(ctx: ExitContext) -> RuleResult:
+def daily_loss(ctx: ExitContext, verdict: Verdict) -> RuleResult:
     """The day's realised net result together with this session's net reached the daily loss limit, in dollars."""
     rule, limit = ExitReason.DAILY_LOSS, ctx.params.daily_loss_limit
     if limit is None:
         return _off(rule, "$")
     value = ctx.realised_today + ctx.totals.net
     detail = f"today {value:+.2f} $ against a limit of −{limit:.2f} $"
-    return _priced(ctx, rule, value <= -limit, value, -limit, "$", _share(-value, limit), detail)
+    return _priced(ctx, rule, verdict, value, -limit, "$", _share(-value, limit), detail)
 
 
-RULES: tuple[Callable[[ExitContext], RuleResult], ...] = (
+TELLERS: tuple[Callable[[ExitContext, Verdict], RuleResult], ...] = (
     max_loss,
     max_profit,
     trailing,
@@ -174,34 +177,37 @@ RULES: tuple[Callable[[ExitContext], RuleResult], ...] = (
 def _priced(
     ctx: ExitContext,
     rule: ExitReason,
-    acts: bool,
+    verdict: Verdict,
     value: Decimal,
     threshold: Decimal | None,
     unit: str,
     progress: float,
     detail: str,
 ) -> RuleResult:
-    if not ctx.totals.complete:
-        return RuleResult(rule, Verdict.UNKNOWN, value, threshold, unit, progress, ctx.totals.why_not)
-    return _judged(rule, acts, value, threshold, unit, progress, detail)
+    told = detail if ctx.totals.complete else ctx.totals.why_not
+    return _judged(rule, verdict, value, threshold, unit, progress, told)
 
 
 def _judged(
-    rule: ExitReason, acts: bool, value: Decimal, threshold: Decimal | None, unit: str, progress: float, detail: str
+    rule: ExitReason,
+    verdict: Verdict,
+    value: Decimal,
+    threshold: Decimal | None,
+    unit: str,
+    progress: float,
+    detail: str,
 ) -> RuleResult:
-    if acts:
-        return RuleResult(rule, Verdict.ACT, value, threshold, unit, 1.0, detail)
-    return RuleResult(rule, Verdict.HOLD, value, threshold, unit, progress, detail)
+    return RuleResult(rule, verdict, value, threshold, unit, 1.0 if verdict is ACT else progress, detail)
 
 
 def _off(rule: ExitReason, unit: str, detail: str = "") -> RuleResult:
     return RuleResult(rule, Verdict.OFF, None, None, unit, 0.0, detail)
 
 
-def _clock(rule: ExitReason, now: datetime, at: datetime, label: str) -> RuleResult:
+def _clock(rule: ExitReason, verdict: Verdict, now: datetime, at: datetime, label: str) -> RuleResult:
     left = (at - now).total_seconds()
     progress = min(max(1.0 - left / CLOCK_METER_SECONDS, 0.0), 1.0)
-    return _judged(rule, now >= at, Decimal(f"{left:.3f}"), ZERO, "s", progress, _instant(label, at))
+    return _judged(rule, verdict, Decimal(f"{left:.3f}"), ZERO, "s", progress, _instant(label, at))
 
 
 @lru_cache(maxsize=64)
@@ -210,24 +216,18 @@ def _instant(label: str, at: datetime) -> str:
     return f"{label} at {at.astimezone(IST):%H:%M:%S} IST"
 
 
-def _worst_leg(ctx: ExitContext) -> tuple[tuple[Decimal, LegBook, Decimal] | None, str]:
-    worst: tuple[Decimal, LegBook, Decimal] | None = None
+def _worst_leg(ctx: ExitContext) -> tuple[tuple[Decimal, Leg, Decimal] | None, str]:
+    worst: tuple[Decimal, Leg, Decimal] | None = None
     unknown: list[str] = []
     for leg, valued in zip(ctx.legs, ctx.totals.legs, strict=True):
-        if leg.size_open == 0:
+        if leg.terms.size_open == 0:
             continue
-        priced = _multiple(leg, valued)
-        if priced is None:
+        price, times = valued.close_price, multiple(leg, valued)
+        if price is None or times is None:
             unknown.append(valued.why_not or f"{leg.option_type.value}: no entry price")
-        elif worst is None or priced[0] > worst[0]:
-            worst = (priced[0], leg, priced[1])
+        elif worst is None or times > worst[0]:
+            worst = (times, leg, price)
     return worst, "; ".join(unknown)
-
-
-def _multiple(leg: LegBook, valued: LegPnl) -> tuple[Decimal, Decimal] | None:
-    if valued.close_price is None or leg.entry_price <= 0:
-        return None
-    return valued.close_price / leg.entry_price, valued.close_price
 
 
 def _share(value: Decimal, limit: Decimal) -> float:

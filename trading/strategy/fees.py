@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 GST = Decimal("0.18")
+WITH_GST = 1 + GST
 DEFAULT_FEE_RATE = Decimal("0.00015")
 DEFAULT_PREMIUM_CAP_RATE = Decimal("0.05")
 
@@ -49,8 +50,30 @@ def option_fee(
 
     ``rate`` and ``cap_rate`` are the product's fractions; ``contract_value`` is units of the underlying per contract.
     """
+    terms = fee_terms(size=size, contract_value=contract_value, rate=rate, cap_rate=cap_rate)
+    return fee_at(terms, price, underlying_price, 1 + gst_rate)
+
+
+@dataclass(frozen=True, slots=True)
+class FeeTerms:
+    """A fee with everything but the prices worked in, before GST: dollars per dollar of the index price, and the cap
+    per dollar of the option's price.
+    """
+
+    notional: Decimal
+    cap: Decimal
+
+
+def fee_terms(*, size: int, contract_value: Decimal, rate: Decimal, cap_rate: Decimal) -> FeeTerms:
+    """The terms of ``size`` contracts, for :func:`fee_at`."""
     units = size * contract_value
-    return min(rate * units * underlying_price, cap_rate * units * price) * (1 + gst_rate)
+    return FeeTerms(rate * units, cap_rate * units)
+
+
+def fee_at(terms: FeeTerms, price: Decimal, underlying_price: Decimal, with_gst: Decimal = WITH_GST) -> Decimal:
+    """:func:`option_fee` at these prices; ``with_gst`` is one plus the rate of GST."""
+    fee, cap = terms.notional * underlying_price, terms.cap * price
+    return (cap if cap < fee else fee) * with_gst
 
 
 def quote_fee(

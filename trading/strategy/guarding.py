@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from trading.strategy.arming import arm
 from trading.strategy.closing import READ_AGAIN_SECONDS, begin_exit, reconcile_now
-from trading.strategy.exits import ExitContext, evaluate, first_to_act
-from trading.strategy.pnl import LegBook, Totals, totals
+from trading.strategy.exits import look
+from trading.strategy.judging import ExitContext
+from trading.strategy.pnl import Leg, LegBook, Totals, totals
 from trading.strategy.resident import fired_stop, tend_stops
 from trading.strategy.schedule import ExitPlan
 from trading.strategy.state import LegState, SessionState
 from trading.strategy.trailing import advance
 from trading.strategy.turn import Turn
-from trading.strategy.types import ZERO, ExitReason
+from trading.strategy.types import ExitReason
 
 RECONCILE_SECONDS = 30.0
 
 
 def book_of(leg: LegState) -> LegBook:
-    """A leg as the P&L sees it."""
-    return LegBook(
-        option_type=leg.option_type,
-        size_open=leg.held,
-        size_total=leg.sold,
-        entry_price=leg.entry_price or ZERO,
-        exit_price=leg.exit_price,
-        size_closed=leg.exit_size,
-        contract_value=leg.instrument.contract_value,
-        fees_paid=leg.fees,
-        quote=leg.quote,
-        instrument=leg.instrument,
-    )
+    """A leg as the P&L sees it, with its quote."""
+    return replace(leg.book, quote=leg.quote)
 
 
-def totals_of(state: SessionState, books: tuple[LegBook, ...], at: datetime) -> Totals:
+def totals_of(state: SessionState, legs: Sequence[Leg], at: datetime) -> Totals:
     """Totals of the session on cost to close."""
-    return totals(books, spot=state.spot, now=at, stale_seconds=state.params.stale_quote_seconds)
+    return totals(legs, spot=state.spot, now=at, stale_seconds=state.params.stale_quote_seconds)
 
 
 def guarding(turn: Turn) -> None:
@@ -45,16 +37,14 @@ def guarding(turn: Turn) -> None:
     plan = turn.state.exit
     if plan is None:
         raise ValueError("A session with legs has no exit plan.")
-    books = tuple([book_of(leg) for leg in turn.state.legs])
-    turn.totals = figures = totals_of(turn.state, books, turn.at)
+    turn.totals = figures = totals_of(turn.state, turn.state.legs, turn.at)
     if figures.complete:
         _remember(turn, figures)
-    turn.trace = evaluate(_context(turn, plan, books, figures))
+    turn.look = seen = look(_context(turn, plan, figures))
     if fired := fired_stop(turn):
         begin_exit(turn, ExitReason.LEG_STOP, fired, urgent=True)
         return
-    acting = first_to_act(turn.trace)
-    if acting is not None:
+    if (acting := seen.acting) is not None:
         begin_exit(turn, acting.rule, acting.detail or acting.rule.value)
         return
     arm(turn)
@@ -63,20 +53,20 @@ def guarding(turn: Turn) -> None:
         reconcile_now(turn)
 
 
-def _context(turn: Turn, plan: ExitPlan, books: tuple[LegBook, ...], figures: Totals) -> ExitContext:
+def _context(turn: Turn, plan: ExitPlan, figures: Totals) -> ExitContext:
     state = turn.state
     return ExitContext(
-        params=state.params,
-        totals=figures,
-        legs=books,
-        spot=state.spot,
-        entry_spot=state.spot_entry,
-        trail=state.trail,
-        now=turn.at,
-        exit_at=plan.exit_at,
-        guard_at=plan.guard_at,
-        newest_quote_age_seconds=_blind_seconds(turn),
-        realised_today=state.realised_today,
+        state.params,
+        figures,
+        state.legs,
+        state.spot,
+        state.spot_entry,
+        state.trail,
+        turn.at,
+        plan.exit_at,
+        plan.guard_at,
+        _blind_seconds(turn),
+        state.realised_today,
     )
 
 
@@ -84,9 +74,12 @@ def _blind_seconds(turn: Turn) -> float:
     """Seconds since every open leg last had a quote one could close at; a one-sided or crossed book is as blind as a
     silent one.
     """
-    started = turn.state.live_at or turn.at
-    seen = [leg.priced_at or started for leg in turn.state.legs if leg.held]
-    return max(((turn.at - at).total_seconds() for at in seen), default=0.0)
+    started, oldest = turn.state.live_at or turn.at, None
+    for leg in turn.state.legs:
+        if leg.held:
+            seen = leg.priced_at or started
+            oldest = seen if oldest is None or seen < oldest else oldest
+    return 0.0 if oldest is None else (turn.at - oldest).total_seconds()
 
 
 def _remember(turn: Turn, figures: Totals) -> None:

@@ -95,6 +95,8 @@ def chase(turn: Turn) -> None:
     missing: list[str] = []
     oldest = turn.at
     for leg in turn.state.legs:
+        if not (leg.orders or leg.stops):
+            continue
         for order in (*leg.orders, *leg.stops):
             if order.final:
                 if turn.due(order.asked_at, ASK_AGAIN_SECONDS):

@@ -114,9 +114,8 @@ def _fit(turn: Turn, leg: LegState, resting: OrderState) -> None:
 def fired_stop(turn: Turn) -> str:
     """What to say when a stop has fired at the venue; empty while none has."""
     for leg in turn.state.legs:
-        for order in (*leg.orders, *leg.done):
-            if order.intent.purpose is Purpose.STOP and (order.reported or order.booked):
-                return f"the {leg.option_type.value}'s stop at the venue fired at {order.intent.stop_price}"
+        if leg.fired is not None:
+            return f"the {leg.option_type.value}'s stop at the venue fired at {leg.fired.intent.stop_price}"
     return ""
 
 

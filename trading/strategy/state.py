@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
-from trading.strategy.copying import altered
+from trading.strategy.copying import altered, made
+from trading.strategy.pnl import LegBook, Terms
 from trading.strategy.schedule import EntryPlan, ExitPlan
 from trading.strategy.trailing import TrailState
 from trading.strategy.types import (
@@ -92,7 +94,7 @@ class OrderState:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LegState:
     """One leg. Values are Σ price × contracts; fees are dollars paid; ``baseline`` is what the account held in this
     option before us (signed).
@@ -140,37 +142,64 @@ class LegState:
     quote: Quote | None = None
     priced_at: datetime | None = None
 
-    @property
+    @cached_property
+    def book(self) -> LegBook:
+        """This leg as the P&L sees it, without a quote."""
+        return LegBook(
+            option_type=self.option_type,
+            size_open=self.held,
+            size_total=self.sold,
+            entry_price=self.entry_price or ZERO,
+            exit_price=self.exit_price,
+            size_closed=self.exit_size,
+            contract_value=self.instrument.contract_value,
+            fees_paid=self.fees,
+            quote=None,
+            instrument=self.instrument,
+        )
+
+    @cached_property
+    def terms(self) -> Terms:
+        """What the ledger of this leg contributes to the P&L."""
+        return self.book.terms
+
+    @cached_property
+    def fired(self) -> OrderState | None:
+        """The first stop at the venue that has fired."""
+        orders = (*self.orders, *self.done)
+        return next((o for o in orders if o.intent.purpose is Purpose.STOP and (o.reported or o.booked)), None)
+
+    @cached_property
     def held(self) -> int:
         """Contracts this session is short."""
         return self.sold - self.exit_size - self.external
 
-    @property
+    @cached_property
     def sold(self) -> int:
         """Contracts that were ever this session's: sold by it, or taken over."""
         return self.entry_size + self.adopted
 
-    @property
+    @cached_property
     def sold_value(self) -> Decimal:
         """Σ price × contracts of all that was ever this session's."""
         return self.entry_value + self.adopted_value
 
-    @property
+    @cached_property
     def entry_price(self) -> Decimal | None:
         """VWAP of the entry fills, and of what was taken over at the venue's entry price."""
         return self.sold_value / self.sold if self.sold else None
 
-    @property
+    @cached_property
     def exit_price(self) -> Decimal | None:
         """VWAP of the closing fills."""
         return self.exit_value / self.exit_size if self.exit_size else None
 
-    @property
+    @cached_property
     def fees(self) -> Decimal:
         """Dollars of commission paid on this leg."""
         return self.entry_fees + self.exit_fees
 
-    @property
+    @cached_property
     def credit(self) -> Decimal:
         """Dollars of premium collected."""
         return self.sold_value * self.instrument.contract_value
@@ -184,7 +213,9 @@ class LegState:
 
     def working(self, *purposes: Purpose) -> tuple[OrderState, ...]:
         """Orders of these purposes (all if none named) that are not settled."""
-        return tuple(o for o in self.orders if not purposes or o.intent.purpose in purposes)
+        if not purposes:
+            return self.orders
+        return tuple(o for o in self.orders if o.intent.purpose in purposes)
 
     def with_order(self, order: OrderState) -> LegState:
         """This leg with an order added or replaced; a settled one moves to ``done``."""
@@ -205,8 +236,12 @@ class LegState:
 
         ``priced_at`` moves only with quotes one could close at: an offer, and not crossed.
         """
-        usable = quote.ask is not None and (quote.bid is None or quote.bid < quote.ask)
-        return altered(self, quote=quote, priced_at=quote.at if usable else self.priced_at)
+        # Copied with what is derived of the ledger: nothing of that depends on a quote.
+        values = self.__dict__.copy()
+        values["quote"], ask, bid = quote, quote.ask, quote.bid
+        if ask is not None and (bid is None or bid < ask):
+            values["priced_at"] = quote.at
+        return made(LegState, values)
 
     def find(self, client_order_id: str) -> OrderState | None:
         """The order with this client id, settled or not."""
@@ -241,7 +276,7 @@ class LegState:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SessionState:
     """Everything the strategy knows of one session."""
 
@@ -319,6 +354,17 @@ class SessionState:
     def realised(self) -> Decimal:
         """Dollars made on closed contracts, net of every fee paid so far."""
         return sum((leg.realised - leg.fees for leg in self.legs), ZERO)
+
+    def seeing(self, legs: tuple[LegState, ...], spot: Decimal | None, at: datetime) -> SessionState:
+        """This state with newer quotes in its legs and, if one is given, the index price of ``at``."""
+        values = self.__dict__.copy()
+        values["legs"] = legs
+        if spot is not None:
+            high, low = self.spot_high or spot, self.spot_low or spot
+            values["spot"], values["spot_at"] = spot, at
+            values["spot_high"] = spot if spot > high else high
+            values["spot_low"] = spot if spot < low else low
+        return made(SessionState, values)
 
     def with_leg(self, leg: LegState) -> SessionState:
         """This state with one leg replaced."""

@@ -26,12 +26,12 @@ class TrailState:
 
 def advance(rules: Sequence[TrailingRule], state: TrailState, net_pct: Decimal) -> TrailState:
     """The ladder after seeing ``net_pct``. Neither peak nor level ever falls; feed it complete totals only."""
-    peak = max(state.peak_pct, net_pct)
+    peak = net_pct if net_pct > state.peak_pct else state.peak_pct
     level = state.level_pct
     for rule in rules:
         if rule.trigger_pct <= peak and (level is None or rule.level_pct > level):
             level = rule.level_pct
-    return state if (peak, level) == (state.peak_pct, state.level_pct) else TrailState(peak, level)
+    return state if peak is state.peak_pct and level is state.level_pct else TrailState(peak, level)
 
 
 def parse_rules(ladder: Mapping[str, object]) -> tuple[TrailingRule, ...]:

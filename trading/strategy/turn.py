@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from trading.strategy.copying import altered
-from trading.strategy.events import Action, Finish, Journal, Place, RuleResult
+from trading.strategy.events import Action, Finish, Journal, Place
+from trading.strategy.exits import Look
 from trading.strategy.machine import Trigger, next_phase
 from trading.strategy.pnl import Totals
 from trading.strategy.state import LegState, OrderState, SessionState
@@ -24,7 +25,7 @@ class Turn:
         self.state = state
         self.at = at
         self.actions: list[Action] = []
-        self.trace: tuple[RuleResult, ...] = ()
+        self.look: Look | None = None
         self.totals: Totals | None = None
         self.durable = False
 
@@ -65,7 +66,7 @@ class Turn:
 
     def due(self, when: datetime | None, seconds: float) -> bool:
         """Whether ``seconds`` have passed since ``when``, or it never happened."""
-        return when is None or self.at >= when + timedelta(seconds=seconds)
+        return when is None or (self.at - when).total_seconds() >= seconds
 
     def close(self, reason: ExitReason, trigger: Trigger) -> None:
         """End the session for good; the reason already decided wins."""

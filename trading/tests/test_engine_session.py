@@ -102,6 +102,10 @@ async def test_stop_closes_the_legs_and_says_why(rig: Rig) -> None:
     assert session.exit_reason == "stopped"
     assert all(p.size == 0 for p in rig.exchange.positions())
     assert await DecisionRecord.objects.filter(session=session, kind="proof_of_flat").acount() == 1
+    proof = session.proof_of_flat
+    assert proof is not None
+    assert (proof["positions"], proof["open_orders"], proof["answers"]) == ({}, [], [])
+    assert len(proof["symbols"]) == 2
 
 
 async def test_stop_while_waiting_is_immediate(rig: Rig) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from trading.models import OrderLedger, StrategySession
+from trading.models import Lockout, OrderLedger, StrategySession
 from trading.services.trading_mode import set_trading_mode
 from trading.strategy.schedule import settlement_instant
 from trading.strategy.types import ExitReason, Side
@@ -100,6 +100,8 @@ async def one_day(seed: int, plan: Plan, kind: type[Rig] = Rig) -> tuple[Rig, St
             asked = bool(await rig.ask(plan.command))
         assert rig.clock.now() < MORNING + timedelta(days=1), f"seed {seed} never ends: {rig.phase}"
     await session.arefresh_from_db()
+    # The days share one date, and a lockout would go on into the next.
+    await Lockout.objects.all().adelete()
     if plan.command == "panic":
         await sync_to_async(set_trading_mode)(
             actor=None, mode="active", reason="the next day", confirm="RESUME", source="command"

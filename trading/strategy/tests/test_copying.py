@@ -8,7 +8,11 @@ from decimal import Decimal
 import pytest
 
 from trading.strategy.copying import altered
+from trading.strategy.judging import ExitContext
 from trading.strategy.tests.desk import Desk
+from trading.strategy.tests.samples import NOW, params
+from trading.strategy.tests.test_pnl import value
+from trading.strategy.trailing import TrailState
 from trading.strategy.types import Phase
 
 
@@ -32,11 +36,27 @@ def test_a_field_that_is_not_there_is_refused() -> None:
         altered(Desk().state, phrase=Phase.CLOSED)
 
 
-def test_a_class_without_slots_is_refused() -> None:
-    @dataclass(frozen=True)
-    class Loose:
+def test_a_class_with_slots_is_refused() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Tight:
         one: int
         two: int
 
-    with pytest.raises(TypeError, match="no plain dataclass with slots"):
-        altered(Loose(1, 2), one=3)
+    with pytest.raises(TypeError, match="no plain dataclass without slots"):
+        altered(Tight(1, 2), one=3)
+
+
+def test_what_was_derived_of_the_original_is_not_kept() -> None:
+    leg = Desk().live().state.legs[0]
+    assert (leg.held, leg.book.size_open) == (10, 10)
+    half = altered(leg, exit_size=5)
+    assert (half.held, half.book.size_open) == (5, 5)
+    assert (leg.held, half) == (10, replace(leg, exit_size=5))
+
+
+def test_a_passing_value_is_made_and_compared_like_a_dataclass() -> None:
+    trail = TrailState(Decimal(3), None)
+    context = ExitContext(params(), value(), (), None, None, trail, NOW, NOW, NOW, None)
+    assert context == replace(context)
+    assert context != replace(context, realised_today=Decimal(1))
+    assert not hasattr(context, "__dict__")

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.strategy.events import RuleResult, Verdict
-from trading.strategy.exits import ExitContext, evaluate, first_to_act
+from trading.strategy.exits import evaluate, first_to_act
+from trading.strategy.judging import ExitContext
 from trading.strategy.pnl import LegBook, totals
 from trading.strategy.tests.samples import CALL, NOW, PUT, SPOT, later, leg, params, requoted
 from trading.strategy.trailing import TrailState, parse_rules

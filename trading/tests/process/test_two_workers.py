@@ -39,7 +39,7 @@ def until_taken_from(owner: str, eyes: Eyes, by: Process) -> None:
         picture = eyes.picture
         return bool(picture["owner"] != owner and picture.get("session_id") == eyes.session["id"])
 
-    until(taken, "the other worker guards the session", seconds=5, of=by)
+    until(taken, "the other worker guards the session", of=by)
 
 
 @pytest.mark.slow
