@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deltastrangle.settings")
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 # Everything below needs Django to be set up first.
 from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from accounts.sockets import CredentialMiddleware  # noqa: E402
+from deltastrangle.handler import ThreadHandler  # noqa: E402
+from logviewer.tail import tailed  # noqa: E402
 from trading.routing import websocket_urlpatterns  # noqa: E402
 from trading.watchman import watched  # noqa: E402
 
@@ -27,7 +29,7 @@ async def engine_channel(scope: Any, receive: Any, send: Any) -> None:
 
 application = ProtocolTypeRouter(
     {
-        "http": watched(django_application),
+        "http": tailed(watched(ThreadHandler())),
         "websocket": CredentialMiddleware(URLRouter(websocket_urlpatterns)),
         "channel": ChannelNameRouter({"strangle-engine": engine_channel}),
     }

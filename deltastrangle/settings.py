@@ -132,7 +132,8 @@ def _database() -> dict[str, Any]:
         }
     else:
         database["CONN_HEALTH_CHECKS"] = True
-        database["CONN_MAX_AGE"] = 60
+    # A thread keeps its connection from one request to the next (deltastrangle.handler).
+    database["CONN_MAX_AGE"] = 60
     return database
 
 
@@ -159,7 +160,11 @@ AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "live"
 LOGOUT_REDIRECT_URL = "accounts:login"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "accounts.backends.PermissionBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -274,6 +279,15 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_LEVEL = env_str("LOG_LEVEL", "INFO", choices=LOG_LEVELS)
 CONSOLE_LOG_LEVEL = env_str("CONSOLE_LOG_LEVEL", LOG_LEVEL, choices=LOG_LEVELS)
 BACKEND_LOG_PATH = env_path("BACKEND_LOG_PATH", DATA_DIR.parent / "logs" / "backend.log")
+# Whether the web process reads the log into the database; `manage.py ingest_logs` does so in any case.
+BACKEND_LOG_INGEST_ENABLED = env_bool("BACKEND_LOG_INGEST_ENABLED", True)
+BACKEND_LOG_POLL_INTERVAL = env_float("BACKEND_LOG_POLL_INTERVAL", 1.0)
+BACKEND_LOG_RETENTION_DAYS = env_int("BACKEND_LOG_RETENTION_DAYS", 7)
+BACKEND_LOG_MAX_ROWS = env_int("BACKEND_LOG_MAX_ROWS", 2_000_000)
+BACKEND_LOG_FILE_RETENTION_DAYS = env_int("BACKEND_LOG_FILE_RETENTION_DAYS", 30)
+LOG_INGEST_API_KEY = env_secret("LOG_INGEST_API_KEY")
+LOG_INGEST_MAX_BATCH = env_int("LOG_INGEST_MAX_BATCH", 100)
+LOG_INGEST_RATE = env_rate("LOG_INGEST_RATE", "120/min")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -294,6 +308,8 @@ LOGGING: dict[str, Any] = {
         "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
         "daphne": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        # What reads the log must not write a line for every line it reads.
+        "watchdog": {"level": "WARNING"},
     },
 }
 

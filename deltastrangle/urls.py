@@ -22,9 +22,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/auth/", include("accounts.api.urls")),
     path("api/", include("trading.api.urls")),
     path("api/", include("analytics.api.urls")),
+    path("api/", include("logviewer.api.urls")),
     path("", include("accounts.urls")),
     path("", include("trading.urls")),
     path("", include("analytics.urls")),
+    path("", include("logviewer.urls")),
 ]
 
 handler400 = "deltastrangle.errors.bad_request"

@@ -97,12 +97,23 @@ def shoot(browser: Browser, folder: Path, *targets: tuple[str, str]) -> None:
             page.screenshot(path=folder / f"{name}-{ending}.png", full_page=True)
 
 
+def acknowledge(browser: Browser) -> None:
+    """Press the button that acknowledges every alert, so that they are on their own picture only."""
+    _, page = next(pages(browser))
+    page.get_by_role("button", name="Acknowledge all").click()
+    page.locator("#panel-drawer").wait_for(state="hidden")
+    page.context.close()
+
+
 def past(data: Path, browser: Browser, folder: Path) -> None:
-    """Some finished sessions: the idle page, History, one session, the configuration pages."""
+    """Some finished sessions: their alerts, the idle page, History, one session, Analytics, Logs, the configuration."""
     with served(data, FAST):
         for _ in tqdm(range(PAST_SESSIONS), desc="past sessions"):
             manage(data, FAST, "start", "--now", "--wait")
+        shoot(browser, folder, ("alerts", "/#panel-drawer"))
+        acknowledge(browser)
         shoot(browser, folder, ("live-closed", "/"), ("history", "/history/"), ("session", "/history/1/"))
+        shoot(browser, folder, ("analytics", "/analytics/"), ("logs", "/logs/"))
         shoot(browser, folder, ("configuration", "/configuration/"), ("configuration-form", "/configuration/1/"))
 
 

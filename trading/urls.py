@@ -10,4 +10,10 @@ from trading.views.history import history_urls
 from trading.views.live import live_urls
 from trading.views.positions import position_urls
 
-urlpatterns: list[URLPattern | URLResolver] = [*live_urls, *position_urls, *history_urls, *configuration_urls, *fee_urls]
+urlpatterns: list[URLPattern | URLResolver] = [
+    *live_urls,
+    *position_urls,
+    *history_urls,
+    *configuration_urls,
+    *fee_urls,
+]

@@ -33,6 +33,8 @@ OURS = (
     "INITIAL_SUPERUSER_",
     "ALERT_",
     "GATE_",
+    "BACKEND_LOG_",
+    "LOG_INGEST_",
 )
 for name in [name for name in os.environ if name.startswith(OURS)]:
     del os.environ[name]
@@ -46,6 +48,7 @@ os.environ.update(
     STATIC_MANIFEST="false",
     SQLITE_SYNCHRONOUS="OFF",
     ALERT_WORKER_SILENT_SECONDS="0",
+    BACKEND_LOG_INGEST_ENABLED="false",
 )
 if os.environ.get("SUITE_ON_POSTGRES") and os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
@@ -55,7 +58,7 @@ from deltastrangle.settings import ALLOWED_HOSTS, DATABASES  # noqa: E402
 
 ALLOWED_HOSTS += ["testserver"]
 # Tests sign in and command more often than any operator; those of the throttles set their own.
-API_LOGIN_RATE = API_CONTROL_RATE = None
+API_LOGIN_RATE = API_CONTROL_RATE = LOG_INGEST_RATE = None
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in production: an in-memory database shared by threads locks tables instead of waiting.

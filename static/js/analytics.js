@@ -3,6 +3,7 @@
   "use strict";
 
   const HEIGHT = 200;
+  const COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
   const drawn = new Map();
 
   // light-dark() is resolved only where a colour is used, not in the custom property itself.
@@ -82,7 +83,7 @@
       height: HEIGHT,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Asia/Kolkata"),
       scales: { x: xScale(data), y: { range: rangeOf(data) } },
-      axes: [{ ...axis, space: 64, ...(data.kind === "time" ? { values: stamps } : {}) }, { ...axis, size: 64, values: ticks(data.unit) }],
+      axes: [{ ...axis, space: 64, values: data.kind === "time" ? stamps : ticks("$") }, { ...axis, size: 64, values: ticks(data.unit), ...(data.unit ? {} : { incrs: COUNTS }) }],
       series: [{ label: data.kind === "time" ? "IST" : "Net P&L", value: data.kind === "time" ? "{YYYY}-{MM}-{DD} {HH}:{mm}" : written("$") }, ...seriesOf(data)],
     };
     drawn.set(host, new uPlot(options, [data.x, ...data.series.map((one) => one.y)], host));

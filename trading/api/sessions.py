@@ -21,6 +21,7 @@ from trading.api.serializers import (
     SessionPageRead,
     SessionQuery,
 )
+from trading.api.session_rows import detail_body, page_body
 from trading.selectors.session_export import COLUMNS, export_rows
 from trading.selectors.sessions import list_sessions, matching_sessions, session_detail
 from trading.selectors.traces import decisions_between
@@ -33,7 +34,7 @@ class SessionsView(TradingView):
     @extend_schema(operation_id="trading_sessions", parameters=[SessionQuery], responses=SessionPageRead)
     def get(self, request: Request) -> Response:
         """200; 422 for a page or a filter outside its range."""
-        return Response(SessionPageRead(list_sessions(**validated(SessionQuery(data=request.query_params)))).data)
+        return Response(page_body(list_sessions(**validated(SessionQuery(data=request.query_params)))))
 
 
 class SessionView(TradingView):
@@ -43,7 +44,7 @@ class SessionView(TradingView):
     def get(self, request: Request, pk: str) -> Response:
         """200; 404 `Session not found`; 422 for a number of points outside its range."""
         asked = validated(SessionDetailQuery(data=request.query_params))
-        return Response(SessionDetailRead(session_detail(int(pk), points=asked["points"])).data)
+        return Response(detail_body(session_detail(int(pk), points=asked["points"])))
 
 
 class DecisionsView(TradingView):

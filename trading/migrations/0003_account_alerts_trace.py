@@ -6,138 +6,246 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('trading', '0002_live_confirmation_and_preflight'),
+        ("trading", "0002_live_confirmation_and_preflight"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AccountReading',
+            name="AccountReading",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('mode', models.CharField(choices=[('paper', 'Paper'), ('dry_run', 'Dry run'), ('testnet', 'Testnet'), ('live', 'Live')], max_length=10, unique=True)),
-                ('read_at', models.DateTimeField(blank=True, null=True)),
-                ('tried_at', models.DateTimeField()),
-                ('positions', models.JSONField(default=list)),
-                ('orders', models.JSONField(default=list)),
-                ('error', models.CharField(blank=True, default='', max_length=500)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("paper", "Paper"), ("dry_run", "Dry run"), ("testnet", "Testnet"), ("live", "Live")],
+                        max_length=10,
+                        unique=True,
+                    ),
+                ),
+                ("read_at", models.DateTimeField(blank=True, null=True)),
+                ("tried_at", models.DateTimeField()),
+                ("positions", models.JSONField(default=list)),
+                ("orders", models.JSONField(default=list)),
+                ("error", models.CharField(blank=True, default="", max_length=500)),
             ],
         ),
         migrations.AddField(
-            model_name='enginecommand',
-            name='payload',
+            model_name="enginecommand",
+            name="payload",
             field=models.JSONField(blank=True, default=dict),
         ),
         migrations.AddField(
-            model_name='strategysession',
-            name='decision_count',
+            model_name="strategysession",
+            name="decision_count",
             field=models.PositiveBigIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='strategysession',
-            name='decision_hash',
-            field=models.CharField(blank=True, default='', max_length=64),
+            model_name="strategysession",
+            name="decision_hash",
+            field=models.CharField(blank=True, default="", max_length=64),
         ),
         migrations.AddField(
-            model_name='strategysession',
-            name='proof_of_flat',
+            model_name="strategysession",
+            name="proof_of_flat",
             field=models.JSONField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='tradingconfiguration',
-            name='max_consecutive_losses',
+            model_name="tradingconfiguration",
+            name="max_consecutive_losses",
             field=models.PositiveSmallIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='tradingconfiguration',
-            name='venue_stop_multiple',
+            model_name="tradingconfiguration",
+            name="venue_stop_multiple",
             field=models.DecimalField(blank=True, decimal_places=3, max_digits=6, null=True),
         ),
         migrations.AlterField(
-            model_name='enginecommand',
-            name='action',
-            field=models.CharField(choices=[('start', 'Start'), ('stop', 'Stop'), ('restart', 'Restart'), ('panic', 'Panic close'), ('cleanup', 'Clean up'), ('read_account', 'Read the account'), ('adopt', 'Adopt a position'), ('flatten', 'Flatten a position')], max_length=16),
+            model_name="enginecommand",
+            name="action",
+            field=models.CharField(
+                choices=[
+                    ("start", "Start"),
+                    ("stop", "Stop"),
+                    ("restart", "Restart"),
+                    ("panic", "Panic close"),
+                    ("cleanup", "Clean up"),
+                    ("read_account", "Read the account"),
+                    ("adopt", "Adopt a position"),
+                    ("flatten", "Flatten a position"),
+                ],
+                max_length=16,
+            ),
         ),
         migrations.CreateModel(
-            name='Alert',
+            name="Alert",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=32)),
-                ('severity', models.CharField(choices=[('info', 'Info'), ('warning', 'Warning'), ('critical', 'Critical')], max_length=10)),
-                ('title', models.CharField(max_length=120)),
-                ('message', models.CharField(blank=True, default='', max_length=1000)),
-                ('dedup_key', models.CharField(max_length=120)),
-                ('count', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField()),
-                ('last_raised_at', models.DateTimeField()),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('sent', 'Sent'), ('failed', 'Failed'), ('kept', 'Kept')], default='pending', max_length=10)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('next_attempt_at', models.DateTimeField(blank=True, null=True)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, default='', max_length=500)),
-                ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
-                ('acknowledged_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('session', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='alerts', to='trading.strategysession')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(max_length=32)),
+                (
+                    "severity",
+                    models.CharField(
+                        choices=[("info", "Info"), ("warning", "Warning"), ("critical", "Critical")], max_length=10
+                    ),
+                ),
+                ("title", models.CharField(max_length=120)),
+                ("message", models.CharField(blank=True, default="", max_length=1000)),
+                ("dedup_key", models.CharField(max_length=120)),
+                ("count", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                ("last_raised_at", models.DateTimeField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("pending", "Pending"), ("sent", "Sent"), ("failed", "Failed"), ("kept", "Kept")],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField(blank=True, null=True)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, default="", max_length=500)),
+                ("acknowledged_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "acknowledged_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="alerts",
+                        to="trading.strategysession",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['status', 'next_attempt_at'], name='alert_outbox'), models.Index(fields=['acknowledged_at', '-id'], name='alert_open')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('acknowledged_at__isnull', True)), fields=('dedup_key',), name='alert_open_once')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(fields=["status", "next_attempt_at"], name="alert_outbox"),
+                    models.Index(fields=["acknowledged_at", "-id"], name="alert_open"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("acknowledged_at__isnull", True)),
+                        fields=("dedup_key",),
+                        name="alert_open_once",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DecisionTrace',
+            name="DecisionTrace",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_at', models.DateTimeField()),
-                ('last_at', models.DateTimeField()),
-                ('looks', models.PositiveIntegerField(default=1)),
-                ('phase', models.CharField(max_length=12)),
-                ('nearest_rule', models.CharField(blank=True, default='', max_length=24)),
-                ('nearest_progress', models.FloatField(default=0)),
-                ('results', models.JSONField(default=list)),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='traces', to='trading.strategysession')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("first_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
+                ("looks", models.PositiveIntegerField(default=1)),
+                ("phase", models.CharField(max_length=12)),
+                ("nearest_rule", models.CharField(blank=True, default="", max_length=24)),
+                ("nearest_progress", models.FloatField(default=0)),
+                ("results", models.JSONField(default=list)),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="traces", to="trading.strategysession"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
-                'indexes': [models.Index(fields=['session', 'first_at'], name='trace_session_at')],
+                "ordering": ["id"],
+                "indexes": [models.Index(fields=["session", "first_at"], name="trace_session_at")],
             },
         ),
         migrations.CreateModel(
-            name='IgnoredPosition',
+            name="IgnoredPosition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('mode', models.CharField(choices=[('paper', 'Paper'), ('dry_run', 'Dry run'), ('testnet', 'Testnet'), ('live', 'Live')], max_length=10)),
-                ('symbol', models.CharField(max_length=64)),
-                ('size', models.IntegerField()),
-                ('until', models.DateField()),
-                ('reason', models.CharField(blank=True, default='', max_length=255)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('ignored_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("paper", "Paper"), ("dry_run", "Dry run"), ("testnet", "Testnet"), ("live", "Live")],
+                        max_length=10,
+                    ),
+                ),
+                ("symbol", models.CharField(max_length=64)),
+                ("size", models.IntegerField()),
+                ("until", models.DateField()),
+                ("reason", models.CharField(blank=True, default="", max_length=255)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "ignored_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'constraints': [models.UniqueConstraint(fields=('mode', 'symbol'), name='ignored_position_once')],
+                "ordering": ["-id"],
+                "constraints": [models.UniqueConstraint(fields=("mode", "symbol"), name="ignored_position_once")],
             },
         ),
         migrations.CreateModel(
-            name='Lockout',
+            name="Lockout",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('daily_loss', 'Daily loss limit'), ('sessions_per_day', 'Sessions per day'), ('consecutive_losses', 'Consecutive losses')], max_length=24)),
-                ('mode', models.CharField(choices=[('paper', 'Paper'), ('dry_run', 'Dry run'), ('testnet', 'Testnet'), ('live', 'Live')], max_length=10)),
-                ('trading_day', models.DateField()),
-                ('reason', models.CharField(max_length=255)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('lifted_at', models.DateTimeField(blank=True, null=True)),
-                ('lifted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('session', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='trading.strategysession')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("daily_loss", "Daily loss limit"),
+                            ("sessions_per_day", "Sessions per day"),
+                            ("consecutive_losses", "Consecutive losses"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("paper", "Paper"), ("dry_run", "Dry run"), ("testnet", "Testnet"), ("live", "Live")],
+                        max_length=10,
+                    ),
+                ),
+                ("trading_day", models.DateField()),
+                ("reason", models.CharField(max_length=255)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("lifted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "lifted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="trading.strategysession",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'constraints': [models.UniqueConstraint(fields=('kind', 'mode', 'trading_day'), name='lockout_once_a_day')],
+                "ordering": ["-id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "mode", "trading_day"), name="lockout_once_a_day")
+                ],
             },
         ),
     ]

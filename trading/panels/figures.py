@@ -42,7 +42,18 @@ def hero(runtime: Runtime, records: Records) -> dict[str, Any]:
         "summary": part(runtime, "entry").get("summary") or "",
         "today": _is_today(plan.get("scheduled_entry_at"), venue_now(runtime)),
         "configuration": records.configuration,
+        "stopped": _stopped(runtime, records),
     }
+
+
+def _stopped(runtime: Runtime, records: Records) -> str:
+    """Why the active configuration cannot start now, in a few words; empty when it can."""
+    mode = str(runtime.get("trading_mode") or "active")
+    if mode != "active":
+        return "Trading is halted" if mode == "halted" else "No new entries"
+    configuration = records.configuration
+    locked = configuration and any(lockout.mode == configuration.mode for lockout in records.lockouts)
+    return "Locked for today" if locked else ""
 
 
 def _planned(runtime: Runtime, records: Records) -> Mapping[str, Any]:

@@ -129,5 +129,6 @@ def control_note(runtime: Runtime, records: Records) -> dict[str, Any]:
         "fees": totals.get("fees_to_close"),
         "net": totals.get("net"),
         "halted": runtime.get("trading_mode") == "halted",
+        "locked": any(lockout.mode == getattr(records.configuration, "mode", "") for lockout in records.lockouts),
         "configuration": records.configuration,
     }

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from trading.models import DecisionRecord, Lockout, OrderLedger, PnlPoint, TradingConfiguration
+from trading.models import DecisionRecord, Lockout, OrderLedger, TradingConfiguration
 from trading.params import values_of
 from trading.selectors.configurations import active_configuration, revisions_of
 from trading.selectors.live import newest_decisions, orders_with_fills
 from trading.selectors.lockouts import active_lockouts
 from trading.selectors.runtime import running_session, trading_mode
-from trading.selectors.session_views import SessionItem
+from trading.selectors.session_views import PnlRow, SessionItem
 from trading.selectors.sessions import last_closed_session, pnl_points
 
 DECISIONS: Final = 12
@@ -28,7 +28,7 @@ class Story:
 
     item: SessionItem
     values: Mapping[str, Any]
-    points: Sequence[PnlPoint]
+    points: Sequence[PnlRow]
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,8 +142,8 @@ class LimitsSeen:
 class Adopted:
     """An operator gives the session ``size`` contracts short that no session owns.
 
-    ``price`` is the entry price the venue reports; ``foreign`` is what the account held in ``symbol`` beside the session
-    when it was read (signed). The same ``key`` twice is one adoption.
+    ``price`` is the entry price the venue reports; ``foreign`` is what the account held in ``symbol`` beside the
+    session when it was read (signed). The same ``key`` twice is one adoption.
     """
 
     at: datetime

@@ -71,7 +71,7 @@ def test_a_calm_account_is_at_the_end_of_the_page_and_trouble_before_everything(
     shown = page(signed_in())
     assert shown.count('id="panel-account"') == 1
     assert shown.index('id="panel-account"') < shown.index('id="panel-hero"')
-    assert f"{OTHER}: -3 contracts belong to no session" in shown
+    assert f"{OTHER}: −3 contracts belong to no session" in shown
 
 
 def test_it_says_whose_each_position_is() -> None:

@@ -132,6 +132,14 @@ def test_a_lockout_is_on_the_page_and_disables_the_start() -> None:
     start = page.split("Start now")[0].rsplit("<button", 1)[1]
     assert "disabled" in start
     assert "Entries are locked for today" in start
+    assert "Ready to start" not in page
+    assert "Locked for today, as told below." in page
+
+
+def test_a_lockout_of_another_mode_leaves_the_active_configuration_ready() -> None:
+    make.configuration()
+    locked("testnet")
+    assert "Ready to start" in browser().get(reverse("live")).content.decode()
 
 
 def test_a_lockout_of_another_mode_leaves_the_start_alone() -> None:

@@ -154,3 +154,27 @@ def test_a_viewer_may_not_clean_up() -> None:
     client = APIClient()
     client.force_authenticate(make.user("viewer"))
     assert client.post(f"{SESSIONS}/cleanup").status_code == 403
+
+
+def test_a_page_of_sessions_that_traded_fits_into_25_kilobytes(api: APIClient) -> None:
+    chosen = make.configuration("Daily BTC, narrow")
+    for number in range(25):
+        finished_session(chosen, f"delta-strangle-202611230400{number:02}")
+    assert len(api.get(SESSIONS, {"page_size": 25}).content) <= 25_000
+
+
+def test_the_list_has_totals_where_the_session_has_the_whole_summary(api: APIClient) -> None:
+    made = finished_session(make.configuration())
+    totals, whole = listed(api)["items"][0]["pnl_summary"], api.get(f"{SESSIONS}{made.pk}/").json()["pnl_summary"]
+    assert set(totals) < set(whole)
+    assert {name: whole[name] for name in totals} == totals
+    assert "spot" in whole
+    assert "spot" not in totals
+
+
+def test_a_page_far_back_goes_on_where_the_page_before_ended(api: APIClient) -> None:
+    chosen = make.configuration()
+    for number in range(7):
+        make.closed_session(chosen, f"s{number}", activated_at=None if number == 3 else make.ENTERED)
+    pages = [[item["strategy_id"] for item in listed(api, page=page, page_size=2)["items"]] for page in (1, 2, 3, 4)]
+    assert pages == [["s6", "s5"], ["s4", "s2"], ["s1", "s0"], ["s3"]]

@@ -28,7 +28,7 @@ def test_a_token_is_made_shown_once_used_and_revoked(page: Page, site: Site, com
     expect(page.locator("code.secret")).to_have_count(0)
     page.get_by_role("button", name="Revoke cron").click()
     page.locator("#confirm-dialog").get_by_role("button", name="Confirm").click()
-    expect(page.locator("#panel-tokens tbody")).to_contain_text("revoked")
+    expect(page.locator("#panel-tokens tbody")).to_contain_text("Revoked")
     assert reads(site, secret) == 401
     assert complaints == []
 

@@ -87,6 +87,24 @@ def test_the_idle_page_offers_start_now_first_and_tells_the_last_result() -> Non
         assert text in shown
 
 
+@pytest.mark.parametrize(("mode", "headline"), [("halted", "Trading is halted"), ("stop_entries", "No new entries")])
+def test_the_idle_page_is_not_ready_while_the_platform_refuses_entries(mode: str, headline: str) -> None:
+    configuration("Daily BTC 0.10–0.15")
+    TradingMode.objects.create(mode=mode)
+    alive_engine()
+    hero = page().split('id="panel-hero"')[1].split("</section>")[0]
+    assert headline in hero
+    assert "Ready to start" not in hero
+
+
+def test_the_note_on_stop_says_so_when_both_legs_are_already_bought_back() -> None:
+    totals = {**snapshots.live()["totals"], "cost_to_close": 0.0}
+    running(totals=totals)
+    note = page().split('id="panel-control_note"')[1].split("</p>")[0]
+    assert "Both legs are bought back" in note
+    assert "Stop buys" not in note
+
+
 def test_the_idle_page_tells_the_story_of_the_last_session() -> None:
     made = finished_session(configuration("Daily BTC 0.10–0.15"))
     alive_engine()

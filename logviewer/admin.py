@@ -1,0 +1,79 @@
+"""The logs in the admin site, to be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.permissions import can_view
+from logviewer.models import BackendLog, FrontendLog, LogFile
+from logviewer.search import matching
+
+if TYPE_CHECKING:
+    BaseAdmin = admin.ModelAdmin[Any]
+else:
+    BaseAdmin = admin.ModelAdmin
+
+
+class ReadOnlyAdmin(BaseAdmin):
+    """Rows come from files and browsers; nobody writes them here."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Whether the app is listed."""
+        return can_view(request.user)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether rows are shown."""
+        return can_view(request.user)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
+@admin.register(BackendLog)
+class BackendLogAdmin(ReadOnlyAdmin):
+    """Searched through the same index as the page."""
+
+    list_display = ("logged_at", "level", "logger_name", "event", "message", "strategy_id", "correlation_id")
+    list_filter = ("level",)
+    search_fields = ("message",)
+    search_help_text = "Words of the message; ord* is any word that begins so"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """The lines with every word of ``search_term``."""
+        found = BackendLog.objects.filter(pk__in=matching(queryset, search_term).values("pk")[:1000])
+        return (found, False) if search_term.strip() else (queryset, False)
+
+
+@admin.register(FrontendLog)
+class FrontendLogAdmin(ReadOnlyAdmin):
+    """Reports of browsers."""
+
+    list_display = ("created_at", "level", "event", "message", "session_id", "user_id")
+    list_filter = ("level",)
+    search_fields = ("message", "event", "session_id", "user_id", "correlation_id")
+
+
+@admin.register(LogFile)
+class LogFileAdmin(ReadOnlyAdmin):
+    """How far each file was read."""
+
+    list_display = ("path", "inode", "offset", "updated_at")
+    search_fields = ("path",)
