@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from trading.models import StrategySession
 from trading.tests import factories_control as make
+from trading.tests.session_rows import finished_session
 
 pytestmark = pytest.mark.django_db
 SESSIONS = "/api/trading/sessions"
@@ -165,7 +166,7 @@ def test_a_page_of_sessions_that_traded_fits_into_25_kilobytes(api: APIClient) -
 
 def test_the_list_has_totals_where_the_session_has_the_whole_summary(api: APIClient) -> None:
     made = finished_session(make.configuration())
-    totals, whole = listed(api)["items"][0]["pnl_summary"], api.get(f"{SESSIONS}{made.pk}/").json()["pnl_summary"]
+    totals, whole = listed(api)["items"][0]["pnl_summary"], api.get(f"{SESSIONS}/{made.pk}").json()["pnl_summary"]
     assert set(totals) < set(whole)
     assert {name: whole[name] for name in totals} == totals
     assert "spot" in whole
