@@ -116,12 +116,4 @@ def _order(order: OrderLedger) -> dict[str, Any]:
 
 
 def _point(point: PnlRow) -> dict[str, Any]:
-    level, spot = point.level_pct, point.spot
-    return {
-        "at": _iso(point.at),
-        "net": float(point.net),
-        "gross": float(point.gross),
-        "net_pct": float(point.net_pct),
-        "level_pct": None if level is None else float(level),
-        "spot": None if spot is None else float(spot),
-    }
+    return {**point._asdict(), "at": _iso(point.at)}

@@ -18,6 +18,7 @@ from trading.strategy.events import (
     Event,
     FetchFills,
     FillSeen,
+    FillsRead,
     LimitsSeen,
     LoadChain,
     OrderReported,
@@ -104,7 +105,8 @@ class Actor:
         except Exception as error:
             _log_failed_read("Fills", error)
             return []
-        return [FillSeen(self._venue.now(), fill) for fill in fills]
+        now = self._venue.now()
+        return [*(FillSeen(now, fill) for fill in fills), FillsRead(now, action.client_order_ids)]
 
     async def _positions(self, action: ReadPositions) -> PositionsRead:
         try:

@@ -29,6 +29,6 @@ def pnl_summary(session_id: int) -> dict[str, Any]:
     return dict(found or {})
 
 
-def net_over_time(session_id: int) -> list[tuple[datetime, Decimal]]:
+def net_over_time(session_id: int) -> list[tuple[datetime, float]]:
     """At most 400 moments of a session with its net P&L, the oldest first."""
     return [(point.at, point.net) for point in pnl_points(session_id)]

@@ -118,12 +118,13 @@ def heartbeat() -> dict[str, Any]:
 def venue_now() -> datetime:
     """The venue's clock, carried on from the last snapshot at its speed while a worker lives; else the wall's."""
     now = timezone.now()
-    snapshot = snapshot_row()
-    venue: Mapping[str, Any] = (snapshot.payload.get("venue") or {}) if snapshot else {}
+    told = RuntimeSnapshot.objects.filter(name="engine").values_list("payload__venue", "updated_at")[:1]
+    found, updated_at = next(iter(told), ({}, now))
+    venue: Mapping[str, Any] = found or {}
     clock = parse_datetime(str(venue.get("clock") or ""))
-    if snapshot is None or clock is None or timezone.is_naive(clock):
+    if clock is None or timezone.is_naive(clock):
         return now
-    elapsed = max(0.0, (now - snapshot.updated_at).total_seconds())
+    elapsed = max(0.0, (now - updated_at).total_seconds())
     return clock + timedelta(seconds=elapsed * float(venue.get("speed") or 1))
 
 

@@ -69,14 +69,14 @@ class SessionItem:
 
 
 class PnlRow(NamedTuple):
-    """P&L at one moment: dollars on cost to close, percent of the credit, the index."""
+    """P&L at one moment, to be drawn, hence no Decimal: dollars on cost to close, percent of the credit, the index."""
 
     at: datetime
-    net: Decimal
-    gross: Decimal
-    net_pct: Decimal
-    level_pct: Decimal | None
-    spot: Decimal | None
+    net: float
+    gross: float
+    net_pct: float
+    level_pct: float | None
+    spot: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Window
-from django.db.models.functions import Coalesce, Mod, RowNumber
+from django.db.models import Count, Exists, F, FloatField, Max, OuterRef, Q, QuerySet, Window
+from django.db.models.functions import Cast, Coalesce, Mod, RowNumber
 
 from deltastrangle.exceptions import NotFound
 from trading.models import (
@@ -27,6 +27,7 @@ from trading.strategy.schedule import IST
 
 CHART_POINTS: Final = 400
 DECISIONS_SHOWN: Final = 500
+UNLISTED: Final = ("unrealized_pnl", "trailing_sl_state", "open_quantity")
 BLOBS: Final = ("config_snapshot", "session_metadata", "engine_state", "proof_of_flat")
 
 
@@ -83,7 +84,7 @@ def list_sessions(
     # The rows before the page are counted off in an index: a page far back would read them all otherwise.
     shown = found.order_by(*newest).values("pk")[(page - 1) * page_size : page * page_size]
     rows = list(_for_items(StrategySession.objects.filter(pk__in=shown).order_by(*newest)))
-    return Page(_items(rows, _legs(rows)), total, page, page_size)
+    return Page(_items(rows, _legs(rows, *UNLISTED)), total, page, page_size)
 
 
 def matching_sessions(
@@ -133,7 +134,8 @@ def pnl_points(session_id: int, *, most: int = CHART_POINTS) -> list[PnlRow]:
         step = -(-ends["total"] // (most - 1))
         numbered = points.annotate(place=Mod(Window(RowNumber(), order_by="id"), step))
         points = numbered.filter(Q(place=1) | Q(id=ends["last"]))
-    return [PnlRow._make(row) for row in points.order_by("id").values_list(*PnlRow._fields)]
+    amounts = [Cast(name, FloatField()) for name in PnlRow._fields[1:]]
+    return [PnlRow._make(row) for row in points.order_by("id").values_list("at", *amounts)]
 
 
 def last_closed_session() -> SessionItem | None:
@@ -183,10 +185,11 @@ def _for_items(found: QuerySet[StrategySession], *, blobs: bool = False) -> Quer
     return named.defer("engine_state") if blobs else named.defer(*BLOBS)
 
 
-def _legs(rows: Sequence[StrategySession]) -> dict[int, list[PositionLedger]]:
-    """The legs of ``rows`` by session. A prefetch does the same at twice the price."""
+def _legs(rows: Sequence[StrategySession], *leave: str) -> dict[int, list[PositionLedger]]:
+    """The legs of ``rows`` by session, without the fields ``leave``. A prefetch does the same at twice the price."""
     found: dict[int, list[PositionLedger]] = defaultdict(list)
-    for leg in PositionLedger.objects.filter(session_id__in=[row.pk for row in rows]).order_by("entry_time", "id"):
+    legs = PositionLedger.objects.filter(session_id__in=[row.pk for row in rows]).defer(*leave)
+    for leg in legs.order_by("entry_time", "id"):
         found[leg.session_id].append(leg)
     return found
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from trading.strategy.arming import clear_suspicion
 from trading.strategy.events import FetchFills, PositionsRead, ReadPositions
 from trading.strategy.execution import close_intent
+from trading.strategy.leaving import leave_foreign
 from trading.strategy.machine import Trigger
 from trading.strategy.orders import cancel_revenants, cancel_working
 from trading.strategy.resident import ask_after_missing, clear_stops, give_stops_up
@@ -214,6 +215,8 @@ def _disagree(turn: Turn, event: PositionsRead, wrong: list[str]) -> None:
     _doubt(turn, "Venue and ledger disagree: " + "; ".join(wrong))
     if turn.state.exit_reason is not None:
         _accept_outside_close(turn, event)
+        if leave_foreign(turn, event):
+            _read_again_soon(turn)
 
 
 def _accept_outside_close(turn: Turn, event: PositionsRead) -> None:

@@ -17,6 +17,7 @@ from trading.strategy.events import (
     Commanded,
     Event,
     FillSeen,
+    FillsRead,
     ForeignClosed,
     LimitsSeen,
     MarketSeen,
@@ -31,6 +32,7 @@ from trading.strategy.events import (
 )
 from trading.strategy.exits import Look
 from trading.strategy.guarding import guarding
+from trading.strategy.leaving import absorb_fills_read
 from trading.strategy.machine import Trigger
 from trading.strategy.orders import absorb_fill, absorb_report, chase
 from trading.strategy.pnl import Totals
@@ -96,6 +98,8 @@ def _absorb(turn: Turn, event: Event) -> None:
             resume_exit(turn)
         case PositionsRead():
             absorb_positions(turn, event)
+        case FillsRead():
+            absorb_fills_read(turn, event)
         case PositionsChanged():
             notice_drift(turn, event)
         case ChainRead():

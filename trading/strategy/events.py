@@ -97,6 +97,14 @@ class PositionsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class FillsRead:
+    """The answer to ``FetchFills`` is complete: every fill of these orders was told before."""
+
+    at: datetime
+    client_order_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PositionsChanged:
     """The venue told, unasked, what the account holds of one option now (signed contracts). A hint to compare, never
     the comparison itself: it may be late or repeated.
@@ -173,6 +181,7 @@ Event = (
     | OrderReported
     | FillSeen
     | PositionsRead
+    | FillsRead
     | PositionsChanged
     | Commanded
     | LimitsSeen

@@ -317,6 +317,7 @@ class SessionState:
     closed_at: datetime | None = None
     read_at: datetime | None = None
     reconciled_at: datetime | None = None
+    fills_read_at: datetime | None = None
     mismatches: int = 0
     attention: str = ""
 

@@ -119,6 +119,44 @@ async def test_foreign_position_on_the_same_strike_that_comes_later(stage: Stage
     assert session.exit_reason == "stopped"
 
 
+async def test_foreign_position_on_the_same_strike_that_stays(stage: Stage) -> None:
+    session = await stage.start()
+    await stage.until_live()
+    symbol = stage.state.legs[0].instrument.symbol
+    stage.by_hand(symbol, Side.SELL, 5)
+    await stage.ask("stop")
+    await stage.until_closed(limit=300)
+    await session.arefresh_from_db()
+    assert session.exit_reason == "stopped"
+    assert {p.symbol: p.size for p in stage.exchange.positions()} == {symbol: -5}
+    assert len(await said(session, "foreign_left")) == 1
+    assert session.proof_of_flat is not None
+    assert [line.split(" @ ")[0] for line in session.proof_of_flat["answers"]] == [f"position {symbol} -5"]
+    stage.by_hand(symbol, Side.BUY, 5)
+    stage.peak.clear()
+    await end_check(stage, session)
+
+
+async def test_what_is_not_explained_stays_a_doubt_while_the_fills_cannot_be_read(stage: Stage) -> None:
+    session = await stage.start()
+    await stage.until_live()
+    symbol = stage.state.legs[0].instrument.symbol
+    stage.by_hand(symbol, Side.SELL, 5)
+    await stage.ask("stop")
+    await stage.run(lambda: stage.state.held == 0, limit=30)
+    stage.wire.fault("server_error:path=/v2/fills")
+    for _ in range(90):
+        await stage.step()
+    assert stage.phase is Phase.ATTENTION
+    assert await said(session, "foreign_left") == []
+    stage.wire.server.faults.lift()
+    await stage.until_closed(limit=300)
+    assert len(await said(session, "foreign_left")) == 1
+    stage.by_hand(symbol, Side.BUY, 5)
+    stage.peak.clear()
+    await end_check(stage, session)
+
+
 @pytest.fixture
 def afternoon() -> datetime:
     """16:30 IST, an hour before the day's options settle."""
