@@ -37,7 +37,7 @@ from trading.strategy.types import ZERO, OrderIntent, Phase, Purpose
 log = logging.getLogger("trading.engine")
 WRITE_ATTEMPTS = 25
 WRITE_PAUSE_SECONDS = 0.2
-HEAD_START_SECONDS = 0.005
+HEAD_START_SECONDS = 0.02
 """How long armed exits have the loop to themselves before they are written down."""
 TELL_ATTEMPT = 5
 
