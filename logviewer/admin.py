@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.permissions import can_view
+from accounts.read_only_admin import ReadOnlyAdmin
 from logviewer.models import BackendLog, FrontendLog, LogFile
 from logviewer.search import matching
-
-if TYPE_CHECKING:
-    BaseAdmin = admin.ModelAdmin[Any]
-else:
-    BaseAdmin = admin.ModelAdmin
-
-
-class ReadOnlyAdmin(BaseAdmin):
-    """Rows come from files and browsers; nobody writes them here."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Whether the app is listed."""
-        return can_view(request.user)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether rows are shown."""
-        return can_view(request.user)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
 
 
 @admin.register(BackendLog)

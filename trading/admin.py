@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from accounts.admin_access import RoleAdminMixin
 from accounts.models import User
-from accounts.permissions import can_view
+from accounts.read_only_admin import ReadOnly, ReadOnlyAdmin
 from deltastrangle.exceptions import ApplicationError
 from trading.configuration_fields import fields_of
 from trading.configuration_spec import Group
@@ -38,36 +38,11 @@ from trading.selectors.configurations import running_session_of
 from trading.services import configurations as services
 
 if TYPE_CHECKING:
-    AnyModelAdmin = admin.ModelAdmin[Any]
     ConfigurationAdmin = admin.ModelAdmin[TradingConfiguration]
     ConfigurationInline = admin.TabularInline[ConfigurationRevision, TradingConfiguration]
 else:
-    AnyModelAdmin = ConfigurationAdmin = admin.ModelAdmin
+    ConfigurationAdmin = admin.ModelAdmin
     ConfigurationInline = admin.TabularInline
-
-
-class ReadOnly:
-    """Rows to look at: whoever may view the platform sees them, nobody writes them here."""
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Whether the app is listed."""
-        return can_view(request.user)
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Whether rows are shown."""
-        return can_view(request.user)
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Never."""
-        return False
 
 
 class RevisionInline(ReadOnly, ConfigurationInline):
@@ -173,14 +148,6 @@ class TradingConfigurationAdmin(RoleAdminMixin, ConfigurationAdmin):
 
     def _who(self, request: HttpRequest) -> dict[str, Any]:
         return {"actor": cast(User, request.user), "source": "admin", "request": request}
-
-
-class ReadOnlyAdmin(ReadOnly, AnyModelAdmin):
-    """A searchable, filtered list of what the engine or a service wrote."""
-
-    show_full_result_count = False
-    list_per_page = 50
-    actions = None
 
 
 @admin.register(ConfigurationRevision)

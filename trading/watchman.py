@@ -10,8 +10,8 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections, connections
 
+from deltastrangle.repeating import repeat
 from trading.notify.addresses import parse_addresses
 from trading.notify.destinations import build
 from trading.notify.sender import AlertSender
@@ -28,7 +28,6 @@ class Watchman:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._sender: AlertSender | None = None
-        self._broken = False
 
     def start_once(self) -> None:
         """Begin, unless it has begun or ``ALERT_WORKER_SILENT_SECONDS`` is 0."""
@@ -48,17 +47,8 @@ class Watchman:
         return down
 
     def _run(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(LOOK_SECONDS):
-            try:
-                close_old_connections()
-                self.step()
-                self._broken = False
-            except Exception:
-                if not self._broken:
-                    log.exception("The worker cannot be watched; trying on", extra={"event": "watchman_failed"})
-                self._broken = True
-        connections.close_all()
+        said, never = "The worker cannot be watched; trying on", threading.Event()
+        repeat(self.step, pause=LOOK_SECONDS, ended=never, log=log, failure=said, event="watchman_failed")
 
 
 watchman = Watchman()

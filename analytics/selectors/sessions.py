@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,27 +9,13 @@ from analytics.models import SessionSnapshot
 from analytics.selectors.metrics import CAUSES
 from analytics.selectors.scope import Scope
 from analytics.stats import HUNDRED, cents, ratio, to_the_cent
+from trading.selectors.session_views import Page
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotPage:
-    """One page of sessions, the newest end first; ``page`` counts from 1."""
-
-    items: Sequence[SessionSnapshot]
-    total: int
-    page: int
-    page_size: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are."""
-        return -(-self.total // self.page_size)
-
-
-def sessions_page(scope: Scope, *, page: int = 1, page_size: int = 25) -> SnapshotPage:
+def sessions_page(scope: Scope, *, page: int = 1, page_size: int = 25) -> Page[SessionSnapshot]:
     """The sessions of a scope that traded. Two queries."""
     newest = scope.traded().order_by("-closed_at", "-id")
-    return SnapshotPage(list(newest[(page - 1) * page_size : page * page_size]), newest.count(), page, page_size)
+    return Page(list(newest[(page - 1) * page_size : page * page_size]), newest.count(), page, page_size)
 
 
 def attribution(row: SessionSnapshot) -> dict[str, Decimal]:

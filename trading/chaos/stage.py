@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
-
 from trading.chaos.clockwork import Clockwork
 from trading.chaos.plan import Plan
-from trading.venues.acceptance.loopback import http
+from trading.venues.acceptance.loopback import http, sockets
 from trading.venues.delta_server.app import DeltaApp, Receive, Scope, Send
 from trading.venues.delta_server.clock import WallClocks
 from trading.venues.delta_server.config import ServerConfig
@@ -124,41 +120,3 @@ class Stage:
             queued = any(session.outbox.qsize() for session in self.app.hub.sessions)
             busy = queued or self.app.serving > self.waiting or self.changes != before
             turns, before = (0 if busy else turns + 1), self.changes
-
-
-@asynccontextmanager
-async def sockets(app: DeltaApp) -> AsyncIterator[str]:
-    """The application's WebSockets on a port of this machine; gives its base URL."""
-
-    async def handle(connection: ServerConnection) -> None:
-        inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        inbox.put_nowait({"type": "websocket.connect"})
-
-        async def send(message: Any) -> None:
-            try:
-                if message["type"] == "websocket.send":
-                    await connection.send(message["text"])
-                elif message["type"] == "websocket.close":
-                    await connection.close(message.get("code") or 1000)
-            except ConnectionClosed:
-                pass
-
-        listening = asyncio.create_task(_listen(connection, inbox))
-        path = connection.request.path if connection.request is not None else ""
-        scope = {"type": "websocket", "path": path, "headers": [], "client": ["127.0.0.1", 5]}
-        await app(scope, inbox.get, send)
-        await asyncio.gather(listening, return_exceptions=True)
-
-    async with serve(handle, "127.0.0.1", 0, ping_interval=None, compression=None, close_timeout=1) as running:
-        host, port = next(iter(running.sockets)).getsockname()[:2]
-        yield f"ws://{host}:{port}"
-
-
-async def _listen(connection: ServerConnection, inbox: asyncio.Queue[dict[str, Any]]) -> None:
-    try:
-        async for text in connection:
-            inbox.put_nowait({"type": "websocket.receive", "text": text})
-    except ConnectionClosed:
-        pass
-    finally:
-        inbox.put_nowait({"type": "websocket.disconnect"})

@@ -182,13 +182,14 @@ def _changed_orders(before: SessionState, after: SessionState, at: datetime) -> 
     """Orders that the venue has told something new about."""
     known = _all_orders(before)
     return tuple(
-        _order_record(order, at)
+        order_record(order, at)
         for key, order in _all_orders(after).items()
         if key in known and order is not known[key] and order != known[key]
     )
 
 
-def _order_record(order: OrderState, at: datetime) -> OrderRecord:
+def order_record(order: OrderState, at: datetime) -> OrderRecord:
+    """An order as the ledger keeps it, at the time of its newest report."""
     return OrderRecord(
         client_order_id=order.intent.client_order_id,
         venue_order_id=order.venue_order_id,

@@ -6,9 +6,9 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from django.db import close_old_connections, connections
 from django.utils import timezone
 
+from deltastrangle.repeating import repeat
 from trading.engine.ports import Notice
 from trading.models import Alert
 from trading.notify import outbox
@@ -38,7 +38,6 @@ class AlertSender:
         self._told: list[Notice] = []
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self._broken = False
 
     def start(self) -> None:
         """Begin, in a thread of its own; it ends with the process if nobody stops it."""
@@ -57,16 +56,8 @@ class AlertSender:
         return sum(self._send(alert) for alert in outbox.due(timezone.now()))
 
     def _run(self) -> None:
-        while not self._ended.wait(PAUSE_SECONDS):
-            try:
-                close_old_connections()
-                self.step()
-                self._broken = False
-            except Exception:
-                if not self._broken:
-                    log.exception("Alerts cannot be sent; trying on", extra={"event": "alert_sender_failed"})
-                self._broken = True
-        connections.close_all()
+        said = "Alerts cannot be sent; trying on"
+        repeat(self.step, pause=PAUSE_SECONDS, ended=self._ended, log=log, failure=said, event="alert_sender_failed")
 
     def _send(self, alert: Alert) -> bool:
         takers = [d for d in self._destinations if d.address.takes(alert.severity)]

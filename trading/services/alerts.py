@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Final
+
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -13,6 +16,8 @@ from trading.models import Alert
 from trading.selectors.alerts import alert_by_id
 from trading.services.guards import require_operator
 
+ACTION: Final = "alert.acknowledge"
+
 
 def acknowledge_alert(
     *, actor: User | None, alert_id: int, source: str = "web", request: HttpRequest | None = None
@@ -21,15 +26,16 @@ def acknowledge_alert(
 
     Raises ``PermissionRefused`` and ``NotFound``. Every call is audited.
     """
+    audit = partial(record_event, actor=actor, action=ACTION, source=source, request=request)
     try:
         require_operator(actor=actor, source=source)
         with transaction.atomic():
             alert = alert_by_id(alert_id)
             _acknowledge(actor, alert_id)
     except ApplicationError as error:
-        _audit(actor, "refused", str(alert_id), source, request, {"refusal": error.detail})
+        audit(outcome="refused", target=str(alert_id), detail={"refusal": error.detail})
         raise
-    _audit(actor, "ok", str(alert_id), source, request, {"title": alert.title})
+    audit(outcome="ok", target=str(alert_id), detail={"title": alert.title})
     return alert_by_id(alert_id)
 
 
@@ -39,14 +45,15 @@ def acknowledge_all(
     """Acknowledge every open alert and return how many there were. ``up_to`` is the newest that the caller has seen:
     what was raised since stays open. Raises ``PermissionRefused``. Every call is audited.
     """
+    audit = partial(record_event, actor=actor, action=ACTION, source=source, request=request)
     try:
         require_operator(actor=actor, source=source)
     except ApplicationError as error:
-        _audit(actor, "refused", "all", source, request, {"refusal": error.detail})
+        audit(outcome="refused", target="all", detail={"refusal": error.detail})
         raise
     with transaction.atomic():
         number = _acknowledge(actor, None, up_to)
-    _audit(actor, "ok", "all", source, request, {"acknowledged": number, "up_to": up_to})
+    audit(outcome="ok", target="all", detail={"acknowledged": number, "up_to": up_to})
     return number
 
 
@@ -57,22 +64,3 @@ def _acknowledge(actor: User | None, alert_id: int | None, up_to: int | None = N
     if up_to is not None:
         found = found.filter(pk__lte=up_to)
     return found.update(acknowledged_at=timezone.now(), acknowledged_by=actor)
-
-
-def _audit(
-    actor: User | None,
-    outcome: str,
-    target: str,
-    source: str,
-    request: HttpRequest | None,
-    detail: dict[str, object],
-) -> None:
-    record_event(
-        actor=actor,
-        action="alert.acknowledge",
-        outcome=outcome,
-        target=target,
-        request=request,
-        source=source,
-        detail=detail,
-    )

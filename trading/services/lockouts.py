@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from django.db import transaction
@@ -17,6 +18,7 @@ from trading.nudge import nudge
 from trading.selectors.lockouts import active_lockouts, lockout_by_id
 from trading.services.guards import check_reason, invalid, require_operator
 
+ACTION: Final = "lockout.lift"
 UNLOCK: Final = "UNLOCK"
 """The word that must be typed to lift a lockout."""
 WAY_OUT: Final = (
@@ -62,6 +64,7 @@ def lift_lockout(
     audited.
     """
     detail: dict[str, object] = {"reason": reason}
+    audit = partial(record_event, actor=actor, action=ACTION, source=source, request=request)
     try:
         require_operator(actor=actor, source=source)
         check_reason(reason)
@@ -70,9 +73,9 @@ def lift_lockout(
         with transaction.atomic():
             lockout = _lift(actor, lockout_id)
     except ApplicationError as error:
-        _audit(actor, "refused", str(lockout_id), source, request, {**detail, "refusal": error.detail})
+        audit(outcome="refused", target=str(lockout_id), detail={**detail, "refusal": error.detail})
         raise
-    _audit(actor, "ok", str(lockout), source, request, {**detail, "why_locked": lockout.reason})
+    audit(outcome="ok", target=str(lockout), detail={**detail, "why_locked": lockout.reason})
     return lockout
 
 
@@ -83,22 +86,3 @@ def _lift(actor: User | None, lockout_id: int) -> Lockout:
         resolve_alert(f"lockout:{lockout.kind}:{lockout.mode}:{lockout.trading_day.isoformat()}")
         transaction.on_commit(nudge)
     return lockout_by_id(lockout_id)
-
-
-def _audit(
-    actor: User | None,
-    outcome: str,
-    target: str,
-    source: str,
-    request: HttpRequest | None,
-    detail: dict[str, object],
-) -> None:
-    record_event(
-        actor=actor,
-        action="lockout.lift",
-        outcome=outcome,
-        target=target,
-        request=request,
-        source=source,
-        detail=detail,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -12,16 +12,16 @@ from accounts.models import User
 from accounts.services import record_event
 from deltastrangle.exceptions import ApplicationError, Conflict
 from trading import lease
-from trading.engine.ports import OrderRecord, SessionWrite
+from trading.engine.ports import SessionWrite
 from trading.engine.rebuild import Trail
-from trading.engine.records import session_record
+from trading.engine.records import order_record, session_record
 from trading.ledger_writes import write_session
 from trading.models import OrderLedger, SessionStatus, StrategySession, TradingConfiguration
 from trading.opening import AlreadyRunning
 from trading.selectors.runtime import running_session
 from trading.services.guards import invalid, require_operator
 from trading.strategy.events import Journal
-from trading.strategy.state import OrderState, SessionState
+from trading.strategy.state import SessionState
 from trading.strategy.types import Phase
 
 
@@ -120,7 +120,7 @@ def _write(
             session_id=session.pk,
             record=session_record(state, None, at),
             intents=tuple(order.intent for order in orders),
-            orders=tuple(_record(order, at) for order in orders),
+            orders=tuple(replace(order_record(order, at), detail="rebuilt from the venue") for order in orders),
             fills=restored.trail.fills,
             journal=((at, _line(state)),),
             at=at,
@@ -131,18 +131,6 @@ def _write(
         OrderLedger.objects.filter(client_order_id=order.intent.client_order_id).update(intended_at=order.sent_at)
     session.refresh_from_db()
     return session
-
-
-def _record(order: OrderState, at: datetime) -> OrderRecord:
-    return OrderRecord(
-        client_order_id=order.intent.client_order_id,
-        venue_order_id=order.venue_order_id,
-        status=order.status.value,
-        filled=order.booked,
-        average_price=order.average_price,
-        detail="rebuilt from the venue",
-        reported_at=at,
-    )
 
 
 def _line(state: SessionState) -> Journal:

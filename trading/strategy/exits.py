@@ -49,11 +49,6 @@ def look(ctx: ExitContext) -> Look:
     return Look(ctx, tuple([judge(ctx) for judge in JUDGES]))
 
 
-def evaluate(ctx: ExitContext) -> tuple[RuleResult, ...]:
-    """All ten rules judged and told."""
-    return look(ctx).results
-
-
 def first_to_act(results: Sequence[RuleResult]) -> RuleResult | None:
     """The rule that ends the session, or None."""
     return next((result for result in results if result.verdict is ACT), None)

@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
+from trading.venues.acceptance.loopback import sockets
 from trading.venues.delta.config import DeltaConfig
-from trading.venues.delta.tests.wire import KEY, SECRET, sockets
+from trading.venues.delta.tests.wire import KEY, SECRET
 from trading.venues.delta.venue import DeltaVenue
 from trading.venues.delta_server.app import DeltaApp
 from trading.venues.delta_server.config import ServerConfig

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Final
 
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from accounts.permissions import login_required
-from deltastrangle.errors import toast
-from deltastrangle.exceptions import ApplicationError, InvalidInput, PermissionRefused
+from deltastrangle.exceptions import InvalidInput
 from trading.panels import PANELS, render_panel, render_panels
-from trading.panels.records import load
-from trading.selectors.runtime import current_runtime
 from trading.services.control import request_control, set_trading_mode
 from trading.views.alerts import alert_urls
+from trading.views.answers import answered, picture
 
 MODE_ACTIONS: Final = {
     "stop_entries": ("stop_entries", "New entries are stopped; what is open stays guarded."),
@@ -32,17 +28,12 @@ MODE_ACTIONS: Final = {
 """Buttons that set the trading mode, with the mode and what to say."""
 
 
-def _picture() -> dict[str, Any]:
-    runtime = current_runtime()
-    return {"runtime": runtime, "records": load(runtime)}
-
-
 @never_cache
 @require_safe
 @login_required
 def live(request: HttpRequest) -> HttpResponse:
     """The live page."""
-    return render(request, "trading/live.html", _picture())
+    return render(request, "trading/live.html", picture())
 
 
 @never_cache
@@ -51,15 +42,15 @@ def live(request: HttpRequest) -> HttpResponse:
 def panel(request: HttpRequest, name: str) -> HttpResponse:
     """One panel, as the page has it; 404 for a name that is none."""
     if name == "control":
-        return render(request, "trading/panels/control.html", _picture())
+        return render(request, "trading/panels/control.html", picture())
     if name == "drawer":
         return render(request, "trading/panels/drawer.html")
     if name == "account":
         return render(request, "trading/panels/account.html")
     if name not in PANELS:
         raise Http404(name)
-    picture = _picture()
-    return HttpResponse(render_panel(name, picture["runtime"], picture["records"]))
+    shown = picture()
+    return HttpResponse(render_panel(name, shown["runtime"], shown["records"]))
 
 
 @never_cache
@@ -67,40 +58,27 @@ def panel(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def panels(request: HttpRequest) -> HttpResponse:
     """All pushed panels out of band, or the one of ``?only=``: what the socket would send, for when it is down."""
-    picture = _picture()
+    shown = picture()
     only = request.GET.get("only", "")
     names = [only] if only in PANELS else list(PANELS)
-    return HttpResponse("".join(render_panels(names, picture["runtime"], picture["records"]).values()))
+    return HttpResponse("".join(render_panels(names, shown["runtime"], shown["records"]).values()))
 
 
 @never_cache
 @require_POST
 @login_required
 def control(request: HttpRequest) -> HttpResponseBase:
-    """Steer the engine. An htmx caller gets fresh forms and a toast, a plain form the live page with a message. Whether
-    the caller may is for the service to say, so that a refusal is audited too.
-    """
-    by_htmx = request.headers.get("HX-Request") == "true"
-    try:
-        message = _carry_out(request)
-    except ApplicationError as error:
-        if by_htmx:
-            return toast(error.detail, status=error.status)
-        if isinstance(error, PermissionRefused):
-            raise PermissionDenied(error.detail) from error
-        messages.error(request, error.detail)
-        return redirect("live")
-    if not by_htmx:
-        messages.success(request, message)
-        return redirect("live")
-    response = render(request, "trading/panels/control_answer.html", _picture())
-    response["HX-Trigger"] = toast(message, level="ok")["HX-Trigger"]
-    return response
+    """Steer the engine."""
+    return answered(
+        request,
+        lambda actor: _carry_out(request, actor),
+        lambda: render(request, "trading/panels/control_answer.html", picture()),
+    )
 
 
-def _carry_out(request: HttpRequest) -> str:
+def _carry_out(request: HttpRequest, actor: User) -> str:
     """Do what the form asks and say what was begun."""
-    form, actor = request.POST, cast(User, request.user)
+    form = request.POST
     action, reason = form.get("action", ""), form.get("reason", "")
     if action in MODE_ACTIONS:
         mode, said = MODE_ACTIONS[action]

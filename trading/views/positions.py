@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Final, cast
+from typing import Final
 
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
 from accounts.permissions import login_required
-from deltastrangle.errors import toast
-from deltastrangle.exceptions import ApplicationError, PermissionRefused
 from trading.services import positions
 from trading.services.guards import invalid
+from trading.views.answers import answered
 
 ACTIONS: Final = ("read", "ignore", "flatten", "adopt")
 
@@ -28,29 +25,16 @@ ACTIONS: Final = ("read", "ignore", "flatten", "adopt")
 @require_POST
 @login_required
 def act(request: HttpRequest) -> HttpResponseBase:
-    """Do what the form asks. An htmx caller gets the panel anew and a toast, a plain form the live page. Whether the
-    caller may is for the service to say, so that a refusal is audited too.
-    """
-    by_htmx = request.headers.get("HX-Request") == "true"
-    try:
-        message = _carry_out(request).message
-    except ApplicationError as error:
-        if by_htmx:
-            return toast(error.detail, status=error.status)
-        if isinstance(error, PermissionRefused):
-            raise PermissionDenied(error.detail) from error
-        messages.error(request, error.detail)
-        return redirect("live")
-    if not by_htmx:
-        messages.success(request, message)
-        return redirect("live")
-    response = render(request, "trading/panels/account_answer.html")
-    response["HX-Trigger"] = toast(message, level="ok")["HX-Trigger"]
-    return response
+    """Do what the form asks; htmx gets the panel anew."""
+    return answered(
+        request,
+        lambda actor: _carry_out(request, actor).message,
+        lambda: render(request, "trading/panels/account_answer.html"),
+    )
 
 
-def _carry_out(request: HttpRequest) -> positions.PositionAnswer:
-    form, actor = request.POST, cast(User, request.user)
+def _carry_out(request: HttpRequest, actor: User) -> positions.PositionAnswer:
+    form = request.POST
     action, mode, symbol = form.get("action", ""), form.get("mode", ""), form.get("symbol", "")
     if action == "read":
         return positions.read_account(actor=actor, mode=mode, request=request)

@@ -1,5 +1,5 @@
-"""An ASGI application's HTTP on a port of this machine, served from within the test's own event loop, so that a test
-decides when time passes on both ends of the wire.
+"""An ASGI application's HTTP and WebSockets on ports of this machine, served from within the caller's own event
+loop, which decides when time passes on both ends of the wire.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ import asyncio
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from trading.venues.delta_server.app import DeltaApp
 
@@ -64,7 +67,7 @@ async def http(app: DeltaApp) -> AsyncIterator[str]:
     """Serve the application's HTTP; gives its base URL."""
     connections: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def keep_alive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 await _answer(app, reader, writer)
@@ -72,7 +75,7 @@ async def http(app: DeltaApp) -> AsyncIterator[str]:
             writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(serve(reader, writer))
+        task = asyncio.get_running_loop().create_task(keep_alive(reader, writer))
         connections.add(task)
         task.add_done_callback(connections.discard)
 
@@ -84,3 +87,41 @@ async def http(app: DeltaApp) -> AsyncIterator[str]:
         for task in list(connections):
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
+
+
+@asynccontextmanager
+async def sockets(app: DeltaApp) -> AsyncIterator[str]:
+    """The application's WebSockets on a port of this machine; gives its base URL."""
+
+    async def handle(connection: ServerConnection) -> None:
+        inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        inbox.put_nowait({"type": "websocket.connect"})
+
+        async def send(message: Any) -> None:
+            try:
+                if message["type"] == "websocket.send":
+                    await connection.send(message["text"])
+                elif message["type"] == "websocket.close":
+                    await connection.close(message.get("code") or 1000)
+            except ConnectionClosed:
+                pass  # the client is gone, which the application hears of as a disconnect
+
+        listening = asyncio.create_task(_listen(connection, inbox))
+        path = connection.request.path if connection.request is not None else ""
+        scope = {"type": "websocket", "path": path, "headers": [], "client": ["127.0.0.1", 5]}
+        await app(scope, inbox.get, send)
+        await asyncio.gather(listening, return_exceptions=True)
+
+    async with serve(handle, "127.0.0.1", 0, ping_interval=None, compression=None, close_timeout=1) as running:
+        host, port = next(iter(running.sockets)).getsockname()[:2]
+        yield f"ws://{host}:{port}"
+
+
+async def _listen(connection: ServerConnection, inbox: asyncio.Queue[dict[str, Any]]) -> None:
+    try:
+        async for text in connection:
+            inbox.put_nowait({"type": "websocket.receive", "text": text})
+    except ConnectionClosed:
+        pass  # broken rather than closed: the same disconnect
+    finally:
+        inbox.put_nowait({"type": "websocket.disconnect"})

@@ -9,11 +9,10 @@ from typing import Any
 
 import httpx
 
-from trading.venues.acceptance.loopback import http
+from trading.venues.acceptance.loopback import http, sockets
 from trading.venues.acceptance.stepped import SteppedTime
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.stream import Waits
-from trading.venues.delta.tests.wire import sockets
 from trading.venues.delta.venue import DeltaVenue
 from trading.venues.delta_server.app import DeltaApp
 from trading.venues.delta_server.clock import WallClocks

@@ -10,11 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 
 from trading.strategy.events import Event, FillSeen, OrderReported
 from trading.strategy.types import ChainRow, Fill, OptionType, OrderIntent, OrderType, Purpose, Side, TimeInForce
+from trading.venues.acceptance.loopback import sockets
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.stream import Waits
 from trading.venues.delta.tests.support import until
@@ -105,41 +104,6 @@ def _intent(row: ChainRow, purpose: Purpose, number: int) -> OrderIntent:
         limit_price=None,
         reduce_only=not entry,
     )
-
-
-@asynccontextmanager
-async def sockets(app: DeltaApp) -> AsyncIterator[str]:
-    """The application's sockets on a real port of this machine."""
-
-    async def handle(connection: ServerConnection) -> None:
-        assert connection.request is not None
-        inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        inbox.put_nowait({"type": "websocket.connect"})
-
-        async def listen() -> None:
-            try:
-                async for text in connection:
-                    inbox.put_nowait({"type": "websocket.receive", "text": text})
-            finally:
-                inbox.put_nowait({"type": "websocket.disconnect"})
-
-        async def send(message: Any) -> None:
-            try:
-                if message["type"] == "websocket.send":
-                    await connection.send(message["text"])
-                elif message["type"] == "websocket.close":
-                    await connection.close(message.get("code") or 1000)
-            except ConnectionClosed:
-                pass
-
-        listening = asyncio.create_task(listen())
-        scope = {"type": "websocket", "path": connection.request.path, "headers": [], "client": ["127.0.0.1", 5]}
-        await app(scope, inbox.get, send)
-        await asyncio.gather(listening, return_exceptions=True)
-
-    async with serve(handle, "127.0.0.1", 0) as running:
-        host, port = next(iter(running.sockets)).getsockname()[:2]
-        yield f"ws://{host}:{port}"
 
 
 @asynccontextmanager
