@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -22,6 +21,7 @@ from trading.store import DjangoStore
 from trading.strategy.types import ExitReason, Phase
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.venue import DeltaVenue
+from trading.worker import build_archive, settle_interpreter
 
 STRATEGY: dict[str, Any] = {
     "underlying": "BTC",
@@ -67,11 +67,16 @@ async def running(config: DeltaConfig, stamps: Stamps, name: str) -> AsyncIterat
     """An engine at work, its store, and the configuration to start."""
     store = TimedStore()
     venue = DeltaVenue(config, http=Stamped(stamps))
-    engine = Engine(store=store, venue_for=lambda _mode: venue, owner="benchmark", settings=EngineSettings())
+    engine = Engine(
+        store=store,
+        venue_for=lambda _mode: venue,
+        owner="benchmark",
+        settings=EngineSettings(),
+        archive=build_archive(),
+    )
     saved = await sync_to_async(create_configuration)(actor=None, values={**STRATEGY, "name": name}, source="command")
     stop = asyncio.Event()
-    gc.collect()
-    gc.freeze()
+    settle_interpreter()
     work = asyncio.create_task(engine.run(stop))
     try:
         await until(lambda: venue.health().connected, "connected")

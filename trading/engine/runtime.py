@@ -186,10 +186,10 @@ class Engine:
             asyncio.ensure_future(w)
             for w in (self._wake.wait(), stop.wait(), self.venue.wait(self.settings.loop_seconds))
         ]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
+        # What is still waiting ends by itself, beside the next step: a quote does not wait for that.
+        _, waiting = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waiting:
             wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
         self._wake.clear()
 
     def _is_due(self, name: str, seconds: float) -> bool:

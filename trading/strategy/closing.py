@@ -44,7 +44,8 @@ def begin_exit(turn: Turn, reason: ExitReason, detail: str, *, urgent: bool = Fa
         turn.say("exit_decided", f"Closing: {detail}", "warning" if urgent else "info", reason=reason.value)
     turn.update(urgent=state.urgent or urgent, mismatches=0, read_at=None)
     for leg in turn.state.legs:
-        turn.update_leg(leg, tries=0, retry_at=None)
+        if leg.tries or leg.retry_at is not None:
+            turn.update_leg(leg, tries=0, retry_at=None)
     if state.phase in (Phase.LIVE, Phase.ENTERING):
         turn.move(Trigger.EXIT)
     elif state.phase is Phase.ATTENTION and state.held:
@@ -95,9 +96,9 @@ def _drive_close(turn: Turn, leg: LegState) -> None:
     state = turn.state
     intent = close_intent(state.strategy_id, leg, state.params, Purpose.EXIT, leg.held, urgent=state.urgent)
     pause = 0 if leg.tries < CALM_TRIES else min(leg.tries, 5)
-    changed = turn.place(leg, intent)
-    turn.update_leg(
-        changed,
+    turn.place(
+        leg,
+        intent,
         exits=leg.exits + 1,
         tries=leg.tries + 1,
         retry_at=turn.at + timedelta(seconds=pause),

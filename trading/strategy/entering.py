@@ -187,8 +187,7 @@ def _drive_entry(turn: Turn, leg: LegState) -> None:
     elif leg.attempts >= turn.state.params.order_attempts:
         turn.update_leg(leg, blocked=f"{leg.attempts} attempts are used up")
     elif (intent := entry_intent(turn.state.strategy_id, leg, turn.state.params)) is not None:
-        changed = turn.place(leg, intent)
-        turn.update_leg(changed, attempts=leg.attempts + 1)
+        turn.place(leg, intent, attempts=leg.attempts + 1)
 
 
 def _settle_entry(turn: Turn, *, out_of_time: bool) -> None:
@@ -215,8 +214,8 @@ def _shrink(turn: Turn, leg: LegState, surplus: int) -> None:
         intent = close_intent(
             turn.state.strategy_id, leg, turn.state.params, Purpose.UNWIND, surplus, urgent=leg.tries > 1
         )
-        changed = turn.place(leg, intent)
-        turn.update_leg(changed, exits=leg.exits + 1, tries=leg.tries + 1, retry_at=turn.at + timedelta(seconds=1))
+        again = turn.at + timedelta(seconds=1)
+        turn.place(leg, intent, exits=leg.exits + 1, tries=leg.tries + 1, retry_at=again)
         turn.say(
             "leg_shrunk", f"Buying {surplus} of the {leg.option_type.value} back: the other leg holds less", "warning"
         )

@@ -10,7 +10,7 @@ when somebody reads them: at a rule that acts, in the trace, on the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -40,18 +40,15 @@ class Look:
 
     @property
     def acting(self) -> RuleResult | None:
-        """The rule that ends the session, or None."""
-        return first_to_act(self.results) if ACT in self.verdicts else None
+        """The rule that ends the session, or None. Only this one is told of: closing does not wait for the others."""
+        if ACT not in self.verdicts:
+            return None
+        return TELLERS[self.verdicts.index(ACT)](self.context, ACT)
 
 
 def look(ctx: ExitContext) -> Look:
     """Judge all ten rules, in order, whether or not an earlier one acts."""
     return Look(ctx, tuple([judge(ctx) for judge in JUDGES]))
-
-
-def first_to_act(results: Sequence[RuleResult]) -> RuleResult | None:
-    """The rule that ends the session, or None."""
-    return next((result for result in results if result.verdict is ACT), None)
 
 
 def max_loss(ctx: ExitContext, verdict: Verdict) -> RuleResult:

@@ -44,9 +44,9 @@ def _place(turn: Turn, leg: LegState, multiple: Decimal) -> None:
     if leg.stop_tries:
         _say_lost(turn, leg)
     pause = min(FIRST_PAUSE_SECONDS * 4**leg.stop_tries, LONGEST_PAUSE_SECONDS)
-    changed = turn.place(leg, intent)
-    turn.update_leg(
-        changed,
+    turn.place(
+        leg,
+        intent,
         stop_attempts=leg.stop_attempts + 1,
         stop_tries=leg.stop_tries + 1,
         stop_retry_at=turn.at + timedelta(seconds=pause),

@@ -229,7 +229,7 @@ class LegState:
             stops = (*stops, order)
         else:
             orders = (*orders, order)
-        return replace(self, orders=orders, stops=stops, done=done)
+        return altered(self, orders=orders, stops=stops, done=done)
 
     def seeing(self, quote: Quote) -> LegState:
         """This leg with a newer quote.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +39,7 @@ class Turn:
 
     def update_leg(self, leg: LegState, **changes: Any) -> LegState:
         """Change one leg, durably."""
-        changed = replace(leg, **changes) if changes else leg
+        changed = altered(leg, **changes) if changes else leg
         self.state = self.state.with_leg(changed)
         self.durable = True
         return changed
@@ -58,9 +57,9 @@ class Turn:
         self.durable = True
         self.do(Journal(kind, message, level, data))
 
-    def place(self, leg: LegState, intent: OrderIntent) -> LegState:
-        """Register an order with its leg and have it sent."""
-        changed = self.update_leg(leg.with_order(OrderState(intent, self.at)))
+    def place(self, leg: LegState, intent: OrderIntent, **changes: Any) -> LegState:
+        """Register an order with its leg, which changes so, and have it sent."""
+        changed = self.update_leg(leg.with_order(OrderState(intent, self.at)), **changes)
         self.do(Place(intent))
         return changed
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.strategy.events import RuleResult, Verdict
-from trading.strategy.exits import first_to_act, look
+from trading.strategy.exits import look
 from trading.strategy.judging import ExitContext
 from trading.strategy.pnl import LegBook, totals
 from trading.strategy.tests.samples import CALL, NOW, PUT, SPOT, later, leg, params, requoted
@@ -65,15 +65,15 @@ def result(ctx: ExitContext, rule: ExitReason) -> RuleResult:
 
 def acting(ctx: ExitContext) -> ExitReason | None:
     """The rule that ends the session."""
-    found = first_to_act(look(ctx).results)
+    found = look(ctx).acting
     return found.rule if found else None
 
 
 def test_all_ten_are_evaluated_in_their_documented_order() -> None:
-    results = look(context()).results
-    assert tuple(found.rule for found in results) == ORDER
-    assert {found.verdict for found in results} == {Verdict.HOLD}
-    assert first_to_act(results) is None
+    seen = look(context())
+    assert tuple(found.rule for found in seen.results) == ORDER
+    assert {found.verdict for found in seen.results} == {Verdict.HOLD}
+    assert seen.acting is None
 
 
 def test_optional_rules_are_off_until_they_are_set() -> None:
@@ -93,7 +93,7 @@ def test_optional_rules_are_off_until_they_are_set() -> None:
 
 def test_max_loss_is_judged_gross_at_its_limit() -> None:
     assert acting(context(*priced("139.9", "140"))) is None
-    found = first_to_act(look(context(*priced("140", "140"))).results)
+    found = look(context(*priced("140", "140"))).acting
     assert found is not None
     assert (found.rule, found.value, found.threshold, found.unit) == (ExitReason.MAX_LOSS, D(-40), D(-40), "%")
     assert found.progress == 1.0
@@ -134,7 +134,7 @@ def test_trailing_shows_how_far_the_profit_fell_from_its_peak() -> None:
 def test_a_leg_at_a_multiple_of_its_entry_acts_and_is_named() -> None:
     calm = context(*priced("20", "199"), max_loss_pct=D(90))
     assert acting(calm) is None
-    found = first_to_act(look(context(*priced("20", "200"), max_loss_pct=D(90))).results)
+    found = look(context(*priced("20", "200"), max_loss_pct=D(90))).acting
     assert found is not None
     assert (found.rule, found.value, found.threshold, found.unit) == (ExitReason.LEG_STOP, D(2), D(2), "x")
     assert "P-BTC-78000" in found.detail
@@ -176,7 +176,7 @@ def test_the_delta_stop_is_unknown_without_a_delta() -> None:
 def test_time_exit_acts_at_its_instant() -> None:
     at = later(100)
     assert acting(context(exit_at=at, seconds=99.9, stale_quote_seconds=1000)) is None
-    found = first_to_act(look(context(exit_at=at, seconds=100, stale_quote_seconds=1000)).results)
+    found = look(context(exit_at=at, seconds=100, stale_quote_seconds=1000)).acting
     assert found is not None
     assert (found.rule, found.value, found.threshold, found.unit) == (ExitReason.TIME_EXIT, D(0), D(0), "s")
     assert found.detail == "exit at 09:31:40 IST"
@@ -204,7 +204,7 @@ def test_data_is_stale_at_its_limit() -> None:
 def test_the_day_ends_at_its_loss_limit_with_this_session_counted() -> None:
     net = context().totals.net
     assert acting(context(realised_today=-5 - net + D("0.01"))) is None
-    found = first_to_act(look(context(realised_today=-5 - net)).results)
+    found = look(context(realised_today=-5 - net)).acting
     assert found is not None
     assert (found.rule, found.value, found.threshold, found.unit) == (ExitReason.DAILY_LOSS, D(-5), D(-5), "$")
 
@@ -238,9 +238,9 @@ def test_the_first_in_order_wins_when_all_act_at_once() -> None:
         realised_today=D(-100),
         trail=TrailState(D(30), D(10)),
     )
-    results = look(worst).results
-    assert first_to_act(results) is results[0]
-    remaining = [found.rule for found in results if found.verdict is Verdict.ACT]
+    seen = look(worst)
+    assert seen.acting == seen.results[0]
+    remaining = [found.rule for found in seen.results if found.verdict is Verdict.ACT]
     assert remaining == [rule for rule in ORDER if rule in remaining]
     assert len(remaining) == 7
 

@@ -75,6 +75,9 @@ class WeightBucket:
 
     async def acquire(self, weight: int, priority: Priority, *, max_wait: float) -> None:
         """Spend ``weight``, waiting at most ``max_wait`` seconds for it; raises BudgetSpent when that is not enough."""
+        if not self._waiting and not self._pause(weight, priority) > 0:
+            self._spend(weight)
+            return
         ticket = (int(priority), next(self._numbers))
         heapq.heappush(self._waiting, ticket)
         deadline = self._mono() + max_wait

@@ -9,12 +9,14 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import quote
 
 import httpx
 
 from trading.venues.delta.clock import VenueClock
 from trading.venues.delta.config import DeltaConfig
+from trading.venues.delta.doorway import Departing, Doorway
 from trading.venues.delta.errors import DeltaError, ErrorClass
 from trading.venues.delta.fields import BadField, need_decimal
 from trading.venues.delta.limits import BudgetSpent, Limits, Priority
@@ -96,19 +98,17 @@ class Transport:
         self.clock = clock
         self.limits = limits
         self.round_trips = RoundTrips()
+        self._doorway = Doorway()
         self._signer = Signer(config.api_key, config.api_secret)
         self._mono = mono
         self._sleep = sleep
         self._jitter = jitter
-        self._client = httpx.AsyncClient(
-            transport=http or _network(config),
-            timeout=httpx.Timeout(config.read_timeout, connect=config.connect_timeout),
-            headers={
-                "User-Agent": config.user_agent,
-                "Accept": "application/json",
-                "Content-Type": "application/json",
-            },
-            trust_env=False,
+        self._client = httpx.AsyncClient(transport=http or _network(config), trust_env=False)
+        self._timeout = httpx.Timeout(config.read_timeout, connect=config.connect_timeout).as_dict()
+        self._headers = (
+            (b"User-Agent", config.user_agent.encode()),
+            (b"Accept", b"application/json"),
+            (b"Content-Type", b"application/json"),
         )
 
     async def close(self) -> None:
@@ -157,10 +157,11 @@ class Transport:
             await bucket.acquire(call.weight, call.priority, max_wait=call.max_wait)
         except BudgetSpent as spent:
             raise DeltaError("rate_budget", str(spent).capitalize()) from None
-        request = self._build(call)
-        started = self._mono()
-        response = await self._send(request)
-        self.round_trips.took((self._mono() - started) * 1000, self._mono())
+        if call.body is None:
+            response = await self._timed(self._build(call))
+        else:
+            async with self._doorway.passage() as left:
+                response = await self._timed(self._build(call, left))
         try:
             return read_reply(response.status_code, response.headers, response.content)
         except DeltaError as error:
@@ -169,14 +170,28 @@ class Transport:
                 self.round_trips.throttled.append(self._mono())
             raise self._scrubbed(error) from None
 
-    def _build(self, call: Call) -> httpx.Request:
-        """The request with a signature over exactly the target and the bytes that will leave."""
+    async def _timed(self, request: httpx.Request) -> httpx.Response:
+        started = self._mono()
+        response = await self._send(request)
+        self.round_trips.took((self._mono() - started) * 1000, self._mono())
+        return response
+
+    def _build(self, call: Call, left: Callable[[], None] = lambda: None) -> httpx.Request:
+        """The request with a signature over exactly the target and the bytes that will leave.
+
+        Put together from parts: the client's own ``build_request`` takes six times as long, in the path of every close.
+        """
         body = b"" if call.body is None else dumps(call.body)
-        request = self._client.build_request(call.method, self.config.rest_url + call.target, content=body or None)
+        url = _url(self.config.rest_url + call.target)
+        headers = [(b"Host", url.netloc), *self._headers]
         if call.signed:
-            target = request.url.raw_path.decode("ascii")
-            request.headers.update(self._signer.headers(call.method, self.clock.signing_seconds(), target, body))
-        return request
+            target = url.raw_path.decode("ascii")
+            signed = self._signer.headers(call.method, self.clock.signing_seconds(), target, body)
+            headers.extend((name.encode(), value.encode()) for name, value in signed.items())
+        if body:
+            headers.append((b"Content-Length", b"%d" % len(body)))
+        stream = Departing(body, left) if body else httpx.ByteStream(body)
+        return httpx.Request(call.method, url, headers=headers, stream=stream, extensions={"timeout": self._timeout})
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -193,6 +208,12 @@ class Transport:
         if detail == error.detail:
             return error
         return DeltaError(self._signer.scrub(error.code), detail, status=error.status)
+
+
+@lru_cache(maxsize=64)
+def _url(address: str) -> httpx.URL:
+    """Parsed once: orders always go to the same address."""
+    return httpx.URL(address)
 
 
 def _network(config: DeltaConfig) -> httpx.AsyncHTTPTransport:
