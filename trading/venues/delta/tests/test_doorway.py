@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import httpx
+
 from trading.venues.delta.doorway import Departing, Doorway
 from trading.venues.delta.limits import Priority
 from trading.venues.delta.tests.support import good
