@@ -106,7 +106,7 @@ def metrics_of(totals: dict[str, Any], series: Series, days: Sequence[Day]) -> d
         "consecutive_losses": lost,
         "max_gain": max(totals["most"], ZERO),
         "max_loss": min(totals["least"], ZERO),
-        "max_drawdown": dollars(max(series.drawdown, default=0)),
+        "max_drawdown": dollars(max(series.drawdown)) if series.drawdown else ZERO,
         "net_pnl": totals["net"],
         "pnl_before_fees": totals["gross"],
         "fees_total": totals["fees"],
