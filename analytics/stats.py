@@ -53,7 +53,7 @@ def drawdowns(results: Sequence[Amount]) -> list[Amount]:
     """
     sums = list(accumulate(results))
     peaks = accumulate(sums, max)
-    return [max(peak, 0) - value for peak, value in zip(peaks, sums, strict=True)]
+    return [(peak if peak > 0 else 0) - value for peak, value in zip(peaks, sums, strict=True)]
 
 
 def rolling_win_rates(results: Sequence[Amount], window: int = ROLLING_SESSIONS) -> list[Decimal]:
