@@ -67,13 +67,14 @@ def plain(value: Any) -> Any:
             return value
         case Mapping():
             return {key: plain(item) for key, item in value.items()}
-    if is_dataclass(value):
-        return {name: plain(getattr(value, name)) for name in _names(type(value))}
+    kind: type = type(value)
+    if is_dataclass(kind):
+        return {name: plain(getattr(value, name)) for name in _names(kind)}
     return [plain(item) for item in value]
 
 
 @cache
-def _names(kind: Any) -> tuple[str, ...]:
+def _names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
