@@ -16,6 +16,11 @@ else:
     WholeNumberField = models.BigIntegerField
 
 
+def dollars(units: int | Decimal) -> Decimal:
+    """The amount of so many 1e-8 dollars, which is how a ``MoneyField`` is kept."""
+    return Decimal(units).scaleb(-PLACES)
+
+
 class MoneyField(WholeNumberField):
     """Dollars with eight decimals, kept as a whole number of 1e-8 dollars.
 
@@ -34,7 +39,7 @@ class MoneyField(WholeNumberField):
 
     def from_db_value(self, value: Any, expression: object, connection: object) -> Decimal | None:
         """Dollars again; sums come this way too."""
-        return None if value is None else Decimal(int(value)).scaleb(-PLACES)
+        return None if value is None else dollars(int(value))
 
     def to_python(self, value: Any) -> Decimal | None:
         """A Decimal of what a form or a fixture gives."""

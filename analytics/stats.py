@@ -1,4 +1,6 @@
-"""Statistics of a series of results; no database, no clock. Amounts are Decimal dollars unless said otherwise."""
+"""Statistics of a series of results; no database, no clock. Amounts are Decimal dollars unless said otherwise; those of
+type ``Amount`` may also be whole numbers of a smaller unit, which long series add up faster.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from itertools import accumulate, groupby
-from typing import Final
+from typing import Final, TypeVar
 
 IST: Final = timezone(timedelta(hours=5, minutes=30), "IST")
 ZERO: Final = Decimal(0)
@@ -18,6 +21,8 @@ ROLLING_SESSIONS: Final = 10
 BUCKETS: Final = 10
 DAYS_PER_YEAR: Final = 365
 """The venue trades every day of the year."""
+
+Amount = TypeVar("Amount", int, Decimal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ def ratio(part: Decimal | int, whole: Decimal | int) -> Decimal:
     return Decimal(part) / Decimal(whole) if whole else ZERO
 
 
-def streaks(results: Sequence[Decimal]) -> tuple[int, int]:
+def streaks(results: Sequence[Amount]) -> tuple[int, int]:
     """The longest runs of wins and of losses; a result of zero ends both."""
     longest = {1: 0, -1: 0, 0: 0}
     for sign, run in groupby((value > 0) - (value < 0) for value in results):
@@ -42,39 +47,40 @@ def streaks(results: Sequence[Decimal]) -> tuple[int, int]:
     return longest[1], longest[-1]
 
 
-def drawdowns(results: Sequence[Decimal]) -> list[Decimal]:
+def drawdowns(results: Sequence[Amount]) -> list[Amount]:
     """After each result, how far the sum so far is below the highest it ever was, the start's 0 included; never
     negative.
     """
     sums = list(accumulate(results))
-    peaks = accumulate(sums, max, initial=ZERO)
-    next(peaks)
-    return [peak - value for peak, value in zip(peaks, sums, strict=True)]
+    peaks = accumulate(sums, max)
+    return [(peak if peak > 0 else 0) - value for peak, value in zip(peaks, sums, strict=True)]
 
 
-def rolling_win_rates(results: Sequence[Decimal], window: int = ROLLING_SESSIONS) -> list[Decimal]:
+def rolling_win_rates(results: Sequence[Amount], window: int = ROLLING_SESSIONS) -> list[Decimal]:
     """After each result, the percentage of wins among the newest ``window`` results, or as many as there are."""
     won = [0, *accumulate(int(value > 0) for value in results)]
-    rates = []
-    for end in range(1, len(won)):
-        start = max(0, end - window)
-        rates.append(ratio((won[end] - won[start]) * 100, end - start))
-    return rates
+    # There are few different ones.
+    rate = cache(lambda wins, of: ratio(wins * 100, of))
+    starts = (max(0, end - window) for end in range(1, len(won)))
+    return [rate(won[end] - won[start], end - start) for end, start in enumerate(starts, 1)]
 
 
-def histogram(results: Sequence[Decimal], buckets: int = BUCKETS) -> list[Bucket]:
-    """Equal buckets from the least to the greatest result, the empty ones left out; one bucket when all are equal."""
+def histogram(results: Sequence[Amount], buckets: int = BUCKETS) -> list[Bucket]:
+    """Equal buckets from the least to the greatest result, the empty ones left out; one bucket when all are equal. They
+    begin and end in the unit of the results.
+    """
     if not results:
         return []
     low, high = min(results), max(results)
-    if low == high:
-        return [Bucket(low, high, len(results))]
-    width = (high - low) / buckets
+    first, last, span = Decimal(low), Decimal(high), high - low
+    if not span:
+        return [Bucket(first, last, len(results))]
     counts = [0] * buckets
     for value in results:
-        counts[min(int((value - low) / width), buckets - 1)] += 1
+        counts[min(int((value - low) * buckets // span), buckets - 1)] += 1
+    width = (last - first) / buckets
     return [
-        Bucket(low + width * place, high if place == buckets - 1 else low + width * (place + 1), count)
+        Bucket(first + width * place, last if place == buckets - 1 else first + width * (place + 1), count)
         for place, count in enumerate(counts)
         if count
     ]

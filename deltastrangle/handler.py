@@ -1,24 +1,28 @@
 """Serving HTTP over ASGI with synchronous code: one thread a request, lent and given back with its connection open.
 
 Django's own handler makes a thread for every request, and so opens and closes a database connection in each; and it
-walks the middleware on the event loop, stepping into that thread and back for every one of them. Here the thread is
-borrowed, and the whole way from the first middleware to the view and back is one step into it.
+walks the middleware on the event loop, stepping into that thread and back for every one of them, and for the signals
+before and after. Here the thread is borrowed, and the whole way from the first signal over middleware and view to the
+last is one step into it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
-from django.core.handlers.asgi import ASGIHandler
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.core.signals import request_started
 from django.db import connections
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import FileResponse
+from django.urls import set_script_prefix
 
 MOST_IDLE: Final = 8
 """So many threads wait for requests; how many work is not bounded, as in Django's own handler."""
@@ -71,12 +75,12 @@ class Threads:
 
 
 class ThreadHandler(ASGIHandler):
-    """Django's handler with borrowed threads and synchronous middleware."""
+    """Django's handler with borrowed threads, synchronous middleware and one step into the thread."""
 
     def __init__(self) -> None:
         super().__init__()
         self._threads = Threads()
-        self._respond = sync_to_async(self.get_response, thread_sensitive=True)
+        self._answer = sync_to_async(self._answered, thread_sensitive=True)
 
     def load_middleware(self, is_async: bool = False) -> None:
         """The synchronous chain, whatever is asked for."""
@@ -89,7 +93,42 @@ class ThreadHandler(ASGIHandler):
         async with self._threads.lent():
             await self.handle(scope, receive, send)
 
-    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        """The response, made in the request's thread."""
-        response: HttpResponseBase = await self._respond(request)
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer; a client that hangs up before it has sent its body gets nothing."""
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        response = await self._answer(scope, body)
+        if response.streaming:
+            await self._stream(response, receive, send)
+        else:
+            await self.send_response(response, send)
+
+    def _answered(self, scope: Any, body: IO[bytes]) -> Any:
+        """The response, all made in the request's thread; what is not streamed is over and closed there, too."""
+        set_script_prefix(get_script_prefix(scope))
+        request_started.send(sender=type(self), scope=scope)
+        request, refusal = self.create_request(scope, body)
+        response: Any = refusal if request is None else self.get_response(request)
+        response._handler_class = type(self)
+        response._resource_closers.append(body.close)
+        if isinstance(response, FileResponse):
+            response.block_size = self.chunk_size
+        if not response.streaming:
+            response.close()
         return response
+
+    async def _stream(self, response: Any, receive: Any, send: Any) -> None:
+        """Send part by part until the end, or until the client hangs up."""
+        sending = asyncio.create_task(self.send_response(response, send))
+        leaving = asyncio.create_task(receive())
+        try:
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sending.cancel()
+            leaving.cancel()
+            await asyncio.wait((sending, leaving))
+            await sync_to_async(response.close)()
+        if not sending.cancelled():
+            sending.result()

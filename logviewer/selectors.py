@@ -20,6 +20,8 @@ TOP: Final = 5
 HOUR: Final = timedelta(hours=1)
 ERRORS: Final = ("ERROR", "CRITICAL")
 EXPORTED_AT_ONCE: Final = 500
+FAR: Final = 2_000
+"""From so many lines back on, a page is looked for by the counts of the hours before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,30 @@ def logs_page(query: LogQuery, *, page: int, page_size: int) -> LogPage:
     total, is_capped = count_of(query)
     if first >= total and not is_capped:
         return LogPage([], total, is_capped)
-    return LogPage(list(lines_of(query)[first : first + page_size]), total, is_capped)
+    rows = lines_of(query)
+    if first >= FAR and not query.is_counted_row_by_row:
+        before, first = _nearest(query, first)
+        rows = rows.filter(logged_at__lt=before) if before else rows
+    return LogPage(list(rows[first : first + page_size]), total, is_capped)
+
+
+def _nearest(query: LogQuery, first: int) -> tuple[datetime | None, int]:
+    """An hour's end and the place of line ``first`` among the lines before it: the database would count off line after
+    line, and the counts by the hour know. None is without one.
+    """
+    hours, edges = _parts(query)
+    if hours is None:
+        return None, first
+    newest = edges[-1].count() if query.end else 0
+    if first < newest:
+        return None, first
+    place = first - newest
+    for hour, lines in hours.order_by("-hour").values_list("hour").annotate(Sum("lines")):
+        if place < lines:
+            return _later(hour), place
+        place -= lines
+    whole = _whole_from(query.start)
+    return (whole, place) if whole else (None, first)
 
 
 def count_of(query: LogQuery) -> tuple[int, bool]:

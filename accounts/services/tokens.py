@@ -16,6 +16,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken, Token
 
+from accounts.backends import user_with_permissions
 from accounts.models import User
 from deltastrangle.exceptions import NotAuthenticated, PermissionRefused
 
@@ -74,7 +75,7 @@ def user_of_token(token: Token) -> User:
     identity = str(token.get(api_settings.USER_ID_CLAIM, ""))
     if not identity.isdecimal():
         raise NotAuthenticated(INVALID)
-    user = User.objects.filter(pk=int(identity)).first()
+    user = user_with_permissions(int(identity))
     if user is None:
         raise NotAuthenticated(UNKNOWN_USER)
     if not user.is_active:

@@ -12,25 +12,30 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any, Final
 
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import BigIntegerField, Count, Max, Min, Q, Sum
+from django.db.models.functions import Cast
 
 from analytics import stats
+from analytics.fields import dollars
 from analytics.selectors.scope import Snapshots
 from analytics.stats import HUNDRED, ZERO, ratio
 
 CAUSES: Final = ("delta", "gamma", "theta", "vega", "residual", "slippage", "fees")
 WON: Final = Q(net__gt=0)
 LOST: Final = Q(net__lt=0)
+BUCKET_EDGE: Final = Decimal("1e-6")
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The results of sessions, by their snapshots' ids, in the order in which they ended."""
+    """The results of sessions, by their snapshots' ids, in the order in which they ended. Amounts are 1e-8 dollars, as
+    they are stored: whole numbers are exact, and thousands of them are added up much faster.
+    """
 
     ids: Sequence[int]
-    net: Sequence[Decimal]
-    fees: Sequence[Decimal]
-    drawdown: Sequence[Decimal]
+    net: Sequence[int]
+    fees: Sequence[int]
+    drawdown: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +75,18 @@ def totals_of(sessions: Snapshots) -> dict[str, Any]:
 
 def series_of(sessions: Snapshots) -> Series:
     """The result of every session, in one query."""
-    rows = list(sessions.values_list("id", "net", "fees"))
+    rows = list(sessions.values_list("id", Cast("net", BigIntegerField()), Cast("fees", BigIntegerField())))
     net = [row[1] for row in rows]
     return Series([row[0] for row in rows], net, [row[2] for row in rows], stats.drawdowns(net))
 
 
 def days_of(sessions: Snapshots) -> list[Day]:
     """Sums by IST day, in order, in one query."""
-    fields = ("net", "gross", "fees", "margin", "credit")
+    sums = {f"day_{name}": Sum(name) for name in ("net", "gross", "fees", "margin", "credit")}
     rows = sessions.order_by("trading_day").values("trading_day")
-    found: Iterable[Any] = rows.annotate(
-        sessions=Count("id"), wins=Count("id", filter=WON), **{f"day_{name}": Sum(name) for name in fields}
-    )
-    return [
-        Day(row["trading_day"], row["sessions"], row["wins"], *(row[f"day_{name}"] or ZERO for name in fields))
-        for row in found
-    ]
+    found = rows.annotate(count=Count("id"), wins=Count("id", filter=WON), **sums)
+    told: Iterable[Any] = found.values_list("trading_day", "count", "wins", *sums)
+    return [Day(day, count, wins, *(amount or ZERO for amount in amounts)) for day, count, wins, *amounts in told]
 
 
 def metrics_of(totals: dict[str, Any], series: Series, days: Sequence[Day]) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def metrics_of(totals: dict[str, Any], series: Series, days: Sequence[Day]) -> d
         "consecutive_losses": lost,
         "max_gain": max(totals["most"], ZERO),
         "max_loss": min(totals["least"], ZERO),
-        "max_drawdown": max(series.drawdown, default=ZERO),
+        "max_drawdown": dollars(max(series.drawdown)) if series.drawdown else ZERO,
         "net_pnl": totals["net"],
         "pnl_before_fees": totals["gross"],
         "fees_total": totals["fees"],
@@ -155,23 +156,26 @@ def charts_of(sessions: Snapshots, series: Series, most: int) -> dict[str, list[
     places = stats.thinned(len(series.ids), most, () if deepest is None else (deepest,))
     times = _times(sessions, [series.ids[at] for at in places], whole=len(places) == len(series.ids))
     net, fees = list(accumulate(series.net)), list(accumulate(series.fees))
-    drawn = {
+    drawn: dict[str, Sequence[int]] = {
         "cumulative_pnl": net,
         "cumulative_gross_pnl": [a + b for a, b in zip(net, fees, strict=True)],
         "cumulative_fees": fees,
         "drawdown": series.drawdown,
-        "rolling_win_rate": stats.rolling_win_rates(series.net),
     }
+    shown = {name: [dollars(values[at]) for at in places] for name, values in drawn.items()}
+    rates = stats.rolling_win_rates(series.net)
+    shown["rolling_win_rate"] = [rates[at] for at in places]
+    drawn_at = [times[series.ids[at]] for at in places]
     charts: dict[str, list[dict[str, Any]]] = {
-        name: [{"timestamp": times[series.ids[at]], "value": values[at]} for at in places]
-        for name, values in drawn.items()
+        name: [{"timestamp": at, "value": value} for at, value in zip(drawn_at, values, strict=True)]
+        for name, values in shown.items()
     }
-    six = Decimal("1e-6")
-    charts["trades_histogram"] = [
-        {"start": bucket.start.quantize(six), "end": bucket.end.quantize(six), "count": bucket.count}
-        for bucket in stats.histogram(series.net)
-    ]
-    return charts
+    return {**charts, "trades_histogram": [_bucket(bucket) for bucket in stats.histogram(series.net)]}
+
+
+def _bucket(bucket: stats.Bucket) -> dict[str, Any]:
+    start, end = (dollars(units).quantize(BUCKET_EDGE) for units in (bucket.start, bucket.end))
+    return {"start": start, "end": end, "count": bucket.count}
 
 
 def _times(sessions: Snapshots, ids: Sequence[int], *, whole: bool) -> dict[int, datetime]:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
+from django.core.signals import request_finished, request_started
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 
 from deltastrangle.csv_export import stream_csv
 from deltastrangle.exceptions import Conflict
-from deltastrangle.handler import MOST_IDLE, ThreadHandler
+from deltastrangle.handler import MOST_IDLE, OneThread, ThreadHandler
 
 seen: list[str] = []
+bodies: list[Any] = []
 gate, inside = threading.Event(), threading.Semaphore(0)
 
 
@@ -42,7 +45,23 @@ def _csv(request: HttpRequest) -> Any:
     return stream_csv(("thread",), names, filename="threads.csv")
 
 
-urlpatterns = [path("thread", _thread), path("held", _held), path("api/conflict", _conflict), path("csv", _csv)]
+def _body(request: HttpRequest) -> HttpResponse:
+    bodies.append(request._stream)
+    return HttpResponse(request.read())
+
+
+def _endless(request: HttpRequest) -> Any:
+    return stream_csv(("number",), ([number] for number in count()), filename="endless.csv")
+
+
+urlpatterns = [
+    path("thread", _thread),
+    path("held", _held),
+    path("api/conflict", _conflict),
+    path("csv", _csv),
+    path("endless", _endless),
+    path("body", _body),
+]
 pytestmark = pytest.mark.usefixtures("routes")
 
 
@@ -118,6 +137,75 @@ def test_a_thread_whose_client_hung_up_is_lent_again_only_when_its_view_has_ende
     while_it_runs = run(scenario)
     assert seen == [while_it_runs.decode(), seen[1]]
     assert seen[1] != seen[0]
+
+
+def test_all_of_a_request_is_one_step_into_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    submit = OneThread.submit
+
+    def counted(thread: OneThread, *args: Any, **kwargs: Any) -> Any:
+        steps.append("step")
+        return submit(thread, *args, **kwargs)
+
+    def told(sender: object, **kwargs: object) -> None:
+        seen.append(threading.current_thread().name)
+
+    monkeypatch.setattr(OneThread, "submit", counted)
+    for signal in (request_started, request_finished):
+        signal.connect(told)
+    try:
+        status, body = run(lambda handler: get(handler, "/thread"))
+    finally:
+        for signal in (request_started, request_finished):
+            signal.disconnect(told)
+    assert (status, steps) == (200, ["step"])
+    assert seen == [body.decode()] * 3
+
+
+def test_a_stream_ends_when_its_client_hangs_up() -> None:
+    closed = threading.Event()
+
+    def told(sender: object, **kwargs: object) -> None:
+        closed.set()
+
+    async def scenario(handler: ThreadHandler) -> None:
+        left = asked(handler, "/endless")
+        await left.send_input({"type": "http.request"})
+        assert (await left.receive_output(10))["status"] == 200
+        assert (await left.receive_output(10))["more_body"]
+        assert not closed.is_set()
+        await left.send_input({"type": "http.disconnect"})
+        await left.wait(10)
+
+    request_finished.connect(told)
+    try:
+        run(scenario)
+    finally:
+        request_finished.disconnect(told)
+    assert closed.is_set()
+
+
+def test_a_client_that_hangs_up_before_its_body_gets_nothing() -> None:
+    async def scenario(handler: ThreadHandler) -> bool:
+        left = asked(handler, "/thread")
+        await left.send_input({"type": "http.request", "body": b"half", "more_body": True})
+        await left.send_input({"type": "http.disconnect"})
+        await left.wait(10)
+        return bool(await left.receive_nothing())
+
+    assert run(scenario)
+    assert seen == []
+
+
+def test_the_body_of_a_request_reaches_its_view_and_is_closed_after_it() -> None:
+    async def scenario(handler: ThreadHandler) -> tuple[int, bytes]:
+        request = asked(handler, "/body")
+        await request.send_input({"type": "http.request", "body": b"first, ", "more_body": True})
+        await request.send_input({"type": "http.request", "body": b"second"})
+        return await answer(request)
+
+    assert run(scenario) == (200, b"first, second")
+    assert bodies[-1].closed
 
 
 def test_errors_of_services_are_answered_as_ever() -> None:

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from logviewer import selectors
 from logviewer.models import BackendLog, FrontendLog
 from logviewer.tests.conftest import a_user
 from logviewer.tests.written import AT, stored
@@ -107,6 +110,38 @@ def test_it_filters(api: APIClient, query: dict[str, Any], expected: list[str]) 
     if "page" not in query:
         assert api.get(BACKEND, query).json()["total"] == len(expected)
         assert api.get(f"{BACKEND}/summary", query).json()["total"] == len(expected)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"level": "INFO"},
+        {"startTime": "2026-11-22T10:45:00Z"},
+        {"endTime": "2026-11-22T14:05:00Z"},
+        {"startTime": "2026-11-22T10:45:00Z", "endTime": "2026-11-22T14:05:00Z"},
+        {"startTime": "2026-11-22T11:05:00Z", "endTime": "2026-11-22T11:45:00Z"},
+    ],
+)
+def test_a_page_far_back_follows_the_one_before_it(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch, query: dict[str, Any]
+) -> None:
+    levels = ("INFO", "INFO", "WARNING")
+    stored(*({"timestamp": (AT + timedelta(minutes=7 * n)).isoformat(), "level": levels[n % 3]} for n in range(40)))
+    whole = found(api, **query, page_size=100)
+    assert len(whole) > 4
+    monkeypatch.setattr(selectors, "FAR", 0)
+    pages = [found(api, **query, page_size=2, page=page) for page in range(1, len(whole) // 2 + 2)]
+    assert [message for page in pages for message in page] == whole
+
+
+def test_a_page_far_back_is_not_counted_off_line_by_line(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(*({"timestamp": (AT + timedelta(minutes=7 * n)).isoformat()} for n in range(40)))
+    monkeypatch.setattr(selectors, "FAR", 0)
+    with CaptureQueriesContext(connection) as seen:
+        assert len(found(api, page_size=2, page=18)) == 2
+    taken = next(query["sql"] for query in seen if "LIMIT 2" in query["sql"])
+    assert int(taken.partition("OFFSET ")[2] or 0) < 9
 
 
 def test_an_offset_whose_plus_was_not_encoded_is_understood(api: APIClient) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db import connection
+from django.db.models import QuerySet
 
 from deltastrangle.exceptions import NotFound
-from trading.models import Alert, Lockout, Severity
+from trading.models import Alert, Severity
 from trading.selectors.session_views import Page
 
-LOUD = (Severity.WARNING, Severity.CRITICAL)
-"""What is counted in the bar; information waits for nobody."""
+ALERT_COUNTS: Final = f"""
+    SELECT COUNT(*) AS open,
+        COUNT(CASE WHEN severity IN ('{Severity.WARNING.value}', '{Severity.CRITICAL.value}') THEN 1 END) AS loud,
+        COUNT(CASE WHEN severity = '{Severity.CRITICAL.value}' THEN 1 END) AS critical,
+        MAX(id) AS newest,
+        (SELECT COUNT(*) FROM trading_lockout WHERE lifted_at IS NULL) AS unlifted
+    FROM trading_alert WHERE acknowledged_at IS NULL
+"""
+COUNTED: Final = ("open", "loud", "critical", "newest", "unlifted")
+"""The columns of ``ALERT_COUNTS``. What is loud is counted in the bar; information waits for nobody."""
 
 
 def list_alerts(
@@ -44,14 +53,9 @@ def alert_counts() -> dict[str, Any]:
     """How many alerts are open: ``open`` of any severity, ``loud`` from warning on, ``critical``; ``newest`` is the id
     of the newest. ``unlifted`` counts the lockouts that nobody lifted, whether their day is over or not.
     """
-    unlifted = Lockout.objects.filter(lifted_at=None).count()
-    alerts = Alert.objects.filter(acknowledged_at=None).aggregate(
-        open=Count("id"),
-        loud=Count("id", filter=Q(severity__in=LOUD)),
-        critical=Count("id", filter=Q(severity=Severity.CRITICAL)),
-        newest=Max("id"),
-    )
-    return {**alerts, "unlifted": unlifted}
+    with connection.cursor() as cursor:
+        cursor.execute(ALERT_COUNTS)
+        return dict(zip(COUNTED, cursor.fetchone(), strict=True))
 
 
 def _for_show(found: QuerySet[Alert]) -> QuerySet[Alert]:

@@ -20,12 +20,21 @@ from trading.models import (
     TradingMode,
     TradingModeChoice,
 )
-from trading.selectors.alerts import alert_counts
+from trading.selectors.alerts import ALERT_COUNTS, COUNTED
 from trading.selectors.runtime_shape import idle_runtime, runtime_of_session, with_every_field
 
 HEARTBEAT_SECONDS: Final = 5.0
 """An engine whose snapshot is older than this, in wall time, counts as dead."""
 HEARTBEAT_POINTS: Final = 5
+PICTURE: Final = f"""
+    SELECT snapshot.*, platform.mode AS trading_mode, platform.reason AS trading_mode_reason, alerts.*,
+        (SELECT id FROM trading_strategysession WHERE status = '{SessionStatus.RUNNING.value}') AS running_id,
+        EXISTS (SELECT 1 FROM trading_enginelease WHERE owner = snapshot.owner AND expires_at IS NULL) AS has_ended
+    FROM ({ALERT_COUNTS}) alerts
+    LEFT JOIN trading_runtimesnapshot snapshot ON snapshot.name = 'engine'
+    LEFT JOIN trading_tradingmode platform ON platform.name = 'platform'
+"""
+"""The newest snapshot and all that corrects it, of one moment. Nothing is asked as often as this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +73,13 @@ def heartbeat_age(snapshot: RuntimeSnapshot | None) -> float | None:
     return max(0.0, (timezone.now() - snapshot.updated_at).total_seconds())
 
 
+def _is_recent(age: float | None) -> bool:
+    return age is not None and age < HEARTBEAT_SECONDS
+
+
 def _speaks(snapshot: RuntimeSnapshot | None) -> bool:
     """Whether the worker wrote its snapshot lately and has not ended since: one that ends gives its lease up."""
-    age = heartbeat_age(snapshot)
-    if snapshot is None or age is None or age >= HEARTBEAT_SECONDS:
+    if snapshot is None or not _is_recent(heartbeat_age(snapshot)):
         return False
     return not EngineLease.objects.filter(owner=snapshot.owner, expires_at=None).exists()
 
@@ -84,18 +96,18 @@ def current_runtime() -> dict[str, Any]:
     of (the worker is dead or has not seen it yet) is shown from its row and never as idle, and a dead worker's snapshot
     of a session that is over is not shown at all.
     """
-    snapshot = snapshot_row()
+    row: Any = next(iter(RuntimeSnapshot.objects.raw(PICTURE)))
+    snapshot: RuntimeSnapshot | None = row if row.pk is not None else None
     age = heartbeat_age(snapshot)
-    alive = _speaks(snapshot)
+    alive = _is_recent(age) and not row.has_ended
     payload: dict[str, Any] = dict(snapshot.payload) if snapshot else {}
-    picture = _picture(payload, alive=alive)
+    picture = _picture(payload, row.running_id, alive=alive)
     worker = payload.get("worker") or {}
     owner = snapshot.owner if snapshot else ""
     picture["worker"] = {"owner": owner, "standby": False, **worker, "alive": alive, "heartbeat_age_seconds": age}
-    mode = trading_mode()
-    picture["trading_mode"] = mode.mode
-    picture["trading_mode_reason"] = mode.reason
-    picture["alerts"] = alert_counts()
+    picture["trading_mode"] = row.trading_mode or TradingModeChoice.ACTIVE.value
+    picture["trading_mode_reason"] = row.trading_mode_reason or ""
+    picture["alerts"] = {name: getattr(row, name) for name in COUNTED}
     return picture
 
 
@@ -128,12 +140,11 @@ def venue_now() -> datetime:
     return clock + timedelta(seconds=elapsed * float(venue.get("speed") or 1))
 
 
-def _picture(payload: dict[str, Any], *, alive: bool) -> dict[str, Any]:
-    spoken = payload.get("session_id")
+def _picture(payload: dict[str, Any], running_id: int | None, *, alive: bool) -> dict[str, Any]:
     # The row has the engine's whole state in it: it is not read when the snapshot tells of that very session.
-    if spoken is not None and StrategySession.objects.filter(pk=spoken, status=SessionStatus.RUNNING).exists():
+    if running_id is not None and payload.get("session_id") == running_id:
         return with_every_field(payload)
-    session = running_session()
+    session = running_session() if running_id is not None else None
     if session is not None:
         return {**runtime_of_session(session), **_surroundings(payload)}
     return with_every_field(payload) if alive else {**idle_runtime(), **_surroundings(payload)}

@@ -29,9 +29,10 @@ class Page(Generic[T]):
         return -(-self.total // self.page_size)
 
 
-@dataclass(frozen=True, slots=True)
-class LegSummary:
-    """One leg in the reference's fields. ``realized_pnl`` is dollars net of fees, ``pnl_pct`` percent of the credit."""
+class LegSummary(NamedTuple):
+    """One leg in the reference's fields. ``realized_pnl`` is dollars net of fees, ``pnl_pct`` percent of the credit.
+    ``fees`` has the ``total``; in a session's detail also what it was made of.
+    """
 
     leg: str
     symbol: str
@@ -47,8 +48,7 @@ class LegSummary:
     fees: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class SessionItem:
+class SessionItem(NamedTuple):
     """A session in a list. ``duration_seconds`` is venue time from entry to the end, or to now; 0 before an entry."""
 
     id: int
@@ -66,6 +66,42 @@ class SessionItem:
     revision: int
     pnl_summary: dict[str, Any]
     legs_summary: list[LegSummary]
+
+
+class ListedLeg(NamedTuple):
+    """What a list reads of a leg, under the names of ``PositionLedger``; not its ``analytics``."""
+
+    session_id: int
+    leg: str
+    symbol: str
+    side: str
+    quantity: int
+    contract_size: Decimal
+    entry_price: Decimal | None
+    exit_price: Decimal | None
+    realized_pnl: Decimal | None
+    fees: Decimal
+    entry_time: datetime | None
+    exit_time: datetime | None
+    analytics: None = None
+
+
+class ListedSession(NamedTuple):
+    """What a list reads of a session, under the names of ``StrategySession`` and its annotations."""
+
+    pk: int
+    strategy_id: str
+    status: str
+    phase: str
+    mode: str
+    created_at: datetime
+    activated_at: datetime | None
+    deactivated_at: datetime | None
+    exit_reason: str
+    configuration_id: int | None
+    configuration_name: str
+    revision_number: int
+    pnl_summary: dict[str, Any]
 
 
 class PnlRow(NamedTuple):
@@ -93,7 +129,7 @@ class Cash:
         return self.credits - self.debits - self.commissions
 
 
-def session_item(row: Any, legs: Iterable[PositionLedger], now: datetime | None) -> SessionItem:
+def session_item(row: Any, legs: Iterable[PositionLedger | ListedLeg], now: datetime | None) -> SessionItem:
     """A list's row of ``row``, annotated with ``configuration_name`` and ``revision_number``, and its ``legs``.
 
     ``now`` is the venue's clock, needed for a running session that has entered.
@@ -117,7 +153,7 @@ def session_item(row: Any, legs: Iterable[PositionLedger], now: datetime | None)
     )
 
 
-def leg_summary(leg: PositionLedger) -> LegSummary:
+def leg_summary(leg: PositionLedger | ListedLeg) -> LegSummary:
     """One leg in the reference's fields."""
     analytics = leg.analytics or {}
     fees = analytics.get("fees")
@@ -152,14 +188,14 @@ def cash_of(fills: Iterable[FillLedger], legs: Iterable[PositionLedger], values:
     return Cash(credit, debit, commission)
 
 
-def _duration(row: StrategySession, now: datetime | None) -> int:
+def _duration(row: StrategySession | ListedSession, now: datetime | None) -> int:
     end = row.deactivated_at or now
     if row.activated_at is None or end is None:
         return 0
     return max(0, int((end - row.activated_at).total_seconds()))
 
 
-def _pnl_pct(leg: PositionLedger) -> Decimal | None:
+def _pnl_pct(leg: PositionLedger | ListedLeg) -> Decimal | None:
     if leg.realized_pnl is None or not leg.entry_price:
         return None
     credit = leg.entry_price * leg.quantity * leg.contract_size

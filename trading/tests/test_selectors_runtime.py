@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 import time_machine
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from trading.models import PnlPoint, RuntimeSnapshot, StrategySession
 from trading.selectors.runtime import current_runtime, heartbeat, venue_now
@@ -50,6 +51,12 @@ def test_a_living_workers_snapshot_is_shown_with_its_gaps_filled() -> None:
     assert runtime["worker"]["alive"] is True
     assert runtime["worker"]["uptime_seconds"] == 60
     assert runtime["spot"]["last"] is None
+
+
+def test_the_picture_of_a_running_session_is_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    make.alive_engine(session_id=make.session().pk, status="live")
+    with django_assert_num_queries(1):
+        assert current_runtime()["status"] == "live"
 
 
 @time_machine.travel(NOW, tick=False)
