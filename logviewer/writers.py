@@ -11,6 +11,7 @@ from django.db import connection
 
 from logviewer.lines import Line
 from logviewer.models import BackendLog, LogTally
+from logviewer.search import index_after
 
 LOGS: Final = BackendLog._meta.db_table
 TALLIES: Final = LogTally._meta.db_table
@@ -24,10 +25,13 @@ def insert_lines(lines: Sequence[Line]) -> None:
     names = ", ".join(f'"{name}"' for name in COLUMNS)
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
+            cursor.execute(f'SELECT coalesce(max("id"), 0) FROM "{LOGS}"')
+            newest = cursor.fetchone()[0]
             marks = ", ".join(["%s"] * len(COLUMNS))
             rows: Any = map(_for_sqlite, lines)
             # The identity is the only constraint that could be ignored: nothing here is ever null.
             cursor.executemany(f'INSERT OR IGNORE INTO "{LOGS}" ({names}) VALUES ({marks})', rows)
+            index_after(newest)
             return
         arrays = ", ".join(f"%s::{TYPES.get(name, 'text')}[]" for name in COLUMNS)
         columns: list[Any] = [list(column) for column in zip(*lines, strict=True)]
