@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 log = logging.getLogger("logviewer.search")
 LOGS: Final = "logviewer_backendlog"
 TABLE: Final = "logviewer_search"
+MARK: Final = "logviewer_searched"
 TRIGRAMS: Final = "logviewer_trigrams"
 SCANNED: Final = 20_000
 SAMPLED: Final = 300
 ASKED: Final = 4
 # The index reads the messages from the table of the logs. The trigger takes out what is deleted, whoever deletes; what
-# comes in is put in by `index_after`, many lines at once, because FTS5 writes its pages anew for every statement. A
-# migration that rebuilds the table of the logs on SQLite drops the trigger: run `create` again.
+# comes in is put in by `index_new`, many lines at once, because FTS5 writes its pages anew for every statement. What
+# is not in the index must not be taken out, hence the mark. A migration that rebuilds the table of the logs on SQLite
+# drops the trigger: run `create` again.
 SQLITE: Final = (
     f"CREATE VIRTUAL TABLE {TABLE} USING fts5(message, content='{LOGS}', content_rowid='id', "
     "detail=none, columnsize=0, tokenize='trigram')",
-    f"CREATE TRIGGER {TABLE}_delete AFTER DELETE ON {LOGS} BEGIN "
+    f"CREATE TABLE {MARK} (upto INTEGER NOT NULL)",
+    f"INSERT INTO {MARK} SELECT coalesce(max(id), 0) FROM {LOGS}",
+    f"CREATE TRIGGER {TABLE}_delete AFTER DELETE ON {LOGS} WHEN old.id <= (SELECT upto FROM {MARK}) BEGIN "
     f"INSERT INTO {TABLE}({TABLE}, rowid, message) VALUES ('delete', old.id, old.message); END",
     f"INSERT INTO {TABLE}({TABLE}) VALUES ('rebuild')",
 )
@@ -38,6 +42,7 @@ SQLITE_GONE: Final = (
     f"DROP TRIGGER IF EXISTS {TABLE}_insert",
     f"DROP TRIGGER IF EXISTS {TABLE}_delete",
     f"DROP TABLE IF EXISTS {TABLE}",
+    f"DROP TABLE IF EXISTS {MARK}",
 )
 POSTGRES: Final = (
     "CREATE EXTENSION IF NOT EXISTS pg_trgm",
@@ -74,13 +79,18 @@ def _run(statements: tuple[str, ...], schema_editor: Any) -> None:
         schema_editor.execute(statement)
 
 
-def index_after(newest: int) -> None:
-    """Put the lines with an id above ``newest`` into the index. Inside the transaction that inserted them."""
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f'INSERT INTO {TABLE}(rowid, message) SELECT "id", "message" FROM {LOGS} WHERE "id" > %s', [newest]
-            )
+def index_new(newest: int) -> None:
+    """Put into SQLite's index what is not there yet, in the transaction that inserted it.
+
+    ``newest`` was the highest id before: below the mark when the newest lines have been deleted since.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {TABLE}(rowid, message) SELECT id, message FROM {LOGS} "
+            f"WHERE id > min((SELECT upto FROM {MARK}), %s)",
+            [newest],
+        )
+        cursor.execute(f"UPDATE {MARK} SET upto = (SELECT coalesce(max(id), 0) FROM {LOGS})")
 
 
 def is_scanned(text: str) -> bool:

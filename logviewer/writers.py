@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, time
 from typing import Any, Final
 
 from django.db import connection
 
 from logviewer.lines import Line
 from logviewer.models import BackendLog, LogTally
-from logviewer.search import index_after
+from logviewer.search import index_new
 
 LOGS: Final = BackendLog._meta.db_table
 TALLIES: Final = LogTally._meta.db_table
@@ -28,10 +28,10 @@ def insert_lines(lines: Sequence[Line]) -> None:
             cursor.execute(f'SELECT coalesce(max("id"), 0) FROM "{LOGS}"')
             newest = cursor.fetchone()[0]
             marks = ", ".join(["%s"] * len(COLUMNS))
-            rows: Any = map(_for_sqlite, lines)
+            rows: Any = _for_sqlite(lines)
             # The identity is the only constraint that could be ignored: nothing here is ever null.
             cursor.executemany(f'INSERT OR IGNORE INTO "{LOGS}" ({names}) VALUES ({marks})', rows)
-            index_after(newest)
+            index_new(newest)
             return
         arrays = ", ".join(f"%s::{TYPES.get(name, 'text')}[]" for name in COLUMNS)
         columns: list[Any] = [list(column) for column in zip(*lines, strict=True)]
@@ -42,13 +42,18 @@ def insert_lines(lines: Sequence[Line]) -> None:
         )
 
 
-def _for_sqlite(line: Line) -> tuple[object, ...]:
-    return (*line[:3], sqlite_time(line.logged_at), sqlite_time(line.ingested_at), *line[5:])
+def _for_sqlite(lines: Sequence[Line]) -> Iterator[tuple[object, ...]]:
+    # The lines of a batch are stored at one moment.
+    moments: dict[datetime, str] = {}
+    for line in lines:
+        stored = line.ingested_at
+        text = moments.get(stored) or moments.setdefault(stored, sqlite_time(stored))
+        yield (*line[:3], sqlite_time(line.logged_at), text, *line[5:])
 
 
 def sqlite_time(at: datetime) -> str:
     """An aware UTC time as Django keeps it in SQLite."""
-    return at.replace(tzinfo=None).isoformat(" ")
+    return at.isoformat(" ").removesuffix("+00:00")
 
 
 def hour_of(at: datetime) -> datetime:
@@ -58,9 +63,14 @@ def hour_of(at: datetime) -> datetime:
 
 def kinds_of(lines: Iterable[Line]) -> Counter[Kind]:
     """How many lines there are of each kind and hour."""
-    return Counter(
-        (hour_of(line.logged_at), line.level, line.logger_name, line.event, line.strategy_id) for line in lines
+    found: Counter[Kind] = Counter()
+    kinds = Counter(
+        (at.date(), at.hour, level, logger, event, strategy)
+        for _, _, _, at, _, level, logger, event, _, _, strategy, _, _ in lines
     )
+    for (day, hour, *names), count in kinds.items():
+        found[(datetime.combine(day, time(hour), UTC), *names)] += count
+    return found
 
 
 def add_to_tallies(kinds: Counter[Kind], sign: int = 1) -> None:

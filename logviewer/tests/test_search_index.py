@@ -44,6 +44,13 @@ def found(text: str) -> list[str]:
     return [row.message for row in matching(BackendLog.objects.all(), text)]
 
 
+def assert_index_agrees() -> None:
+    """SQLite raises when index and table disagree."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"INSERT INTO {TABLE}({TABLE}, rank) VALUES ('integrity-check', 1)")
+
+
 MESSAGES: Final = (
     "order_id=ds42-CE-e1 v2",
     "Ключ потерян",
@@ -111,10 +118,35 @@ def test_the_index_follows_rows_that_go() -> None:
     assert found("gone") == []
     stored({"message": "comes soon"})
     assert found("soon") == ["comes soon", "stays soon"]
+    assert_index_agrees()
+
+
+@pytest.mark.django_db
+def test_a_line_that_somebody_else_inserted_is_indexed_with_the_next_and_may_go_before_that() -> None:
+    stored({"message": "the first"})
+    rest = {"logged_at": AT, "ingested_at": AT, "level": "INFO", "logger_name": "x"}
+    other, gone = (
+        BackendLog.objects.create(source=2, position=at, message=f"somebody's {at}", **rest) for at in range(2)
+    )
+    gone.delete()
+    stored({"message": "the next"})
+    assert found("the ") == ["the next", "the first"]
+    assert found("body's") == ["somebody's 0"]
+    other.delete()
+    assert found("body's") == []
+    assert_index_agrees()
+
+
+@pytest.mark.django_db
+def test_the_index_goes_on_when_numbering_begins_again() -> None:
+    stored({"message": "before the flush"})
+    BackendLog.objects.all().delete()
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
-            # Raises when index and table disagree.
-            cursor.execute(f"INSERT INTO {TABLE}({TABLE}, rank) VALUES ('integrity-check', 1)")
+            cursor.execute("DELETE FROM sqlite_sequence WHERE name = 'logviewer_backendlog'")
+    stored({"message": "after the flush"})
+    assert found("flush") == ["after the flush"]
+    assert_index_agrees()
 
 
 @pytest.mark.django_db
