@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time
 from typing import Any, Final
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from logviewer.lines import Line
 from logviewer.models import BackendLog, LogTally
@@ -16,27 +16,55 @@ from logviewer.search import index_new
 LOGS: Final = BackendLog._meta.db_table
 TALLIES: Final = LogTally._meta.db_table
 COLUMNS: Final = Line._fields
+NAMES: Final = ", ".join(f'"{name}"' for name in COLUMNS)
+# No text has a NUL, so that one stands for the tab between columns while tabs of the texts are escaped.
+COPIED: Final = (("\\", r"\\"), ("\n", r"\n"), ("\r", r"\r"), ("\t", r"\t"), ("\0", "\t"))
 TYPES: Final = {"source": "bigint", "position": "bigint", "logged_at": "timestamptz", "ingested_at": "timestamptz"}
 Kind = tuple[datetime, str, str, str, str]
 
 
 def insert_lines(lines: Sequence[Line]) -> None:
     """Insert ``lines``; one whose place in its file is taken already is left out. Inside the caller's transaction."""
-    names = ", ".join(f'"{name}"' for name in COLUMNS)
+    if connection.vendor == "sqlite":
+        _insert_into_sqlite(lines)
+        return
+    try:
+        with transaction.atomic(), connection.wrap_database_errors:
+            _copy(lines)
+    except IntegrityError:
+        _insert_into_postgres(lines)
+
+
+def _insert_into_sqlite(lines: Sequence[Line]) -> None:
+    marks = ", ".join(["%s"] * len(COLUMNS))
+    rows: Any = _for_sqlite(lines)
     with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute(f'SELECT coalesce(max("id"), 0) FROM "{LOGS}"')
-            newest = cursor.fetchone()[0]
-            marks = ", ".join(["%s"] * len(COLUMNS))
-            rows: Any = _for_sqlite(lines)
-            # The identity is the only constraint that could be ignored: nothing here is ever null.
-            cursor.executemany(f'INSERT OR IGNORE INTO "{LOGS}" ({names}) VALUES ({marks})', rows)
-            index_new(newest)
-            return
-        arrays = ", ".join(f"%s::{TYPES.get(name, 'text')}[]" for name in COLUMNS)
-        columns: list[Any] = [list(column) for column in zip(*lines, strict=True)]
+        cursor.execute(f'SELECT coalesce(max("id"), 0) FROM "{LOGS}"')
+        newest = cursor.fetchone()[0]
+        # The identity is the only constraint that could be ignored: nothing here is ever null.
+        cursor.executemany(f'INSERT OR IGNORE INTO "{LOGS}" ({NAMES}) VALUES ({marks})', rows)
+    index_new(newest)
+
+
+def _copy(lines: Iterable[Line]) -> None:
+    """All of ``lines`` or none: COPY leaves nothing out, and takes half the time of an INSERT of arrays."""
+    with connection.cursor() as cursor, cursor.copy(f'COPY "{LOGS}" ({NAMES}) FROM STDIN') as copy:
+        copy.write("".join(map(_for_copy, lines)))
+
+
+def _for_copy(line: Line) -> str:
+    text = "\0".join(map(str, line))
+    for plain, escaped in COPIED:
+        text = text.replace(plain, escaped)
+    return text + "\n"
+
+
+def _insert_into_postgres(lines: Sequence[Line]) -> None:
+    arrays = ", ".join(f"%s::{TYPES.get(name, 'text')}[]" for name in COLUMNS)
+    columns = [list(column) for column in zip(*lines, strict=True)]
+    with connection.cursor() as cursor:
         cursor.execute(
-            f'INSERT INTO "{LOGS}" ({names}) SELECT * FROM unnest({arrays}) '
+            f'INSERT INTO "{LOGS}" ({NAMES}) SELECT * FROM unnest({arrays}) '
             'ON CONFLICT ("source", "position") DO NOTHING',
             columns,
         )
