@@ -20,12 +20,12 @@ class BackendLogAdmin(ReadOnlyAdmin):
     list_display = ("logged_at", "level", "logger_name", "event", "message", "strategy_id", "correlation_id")
     list_filter = ("level",)
     search_fields = ("message",)
-    search_help_text = "Words of the message; ord* is any word that begins so"
+    search_help_text = "A part of the message, in any case"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """The lines with every word of ``search_term``."""
+        """The lines that contain ``search_term``; the newest 1,000."""
         found = BackendLog.objects.filter(pk__in=matching(queryset, search_term).values("pk")[:1000])
         return (found, False) if search_term.strip() else (queryset, False)
 

@@ -12,7 +12,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from logviewer.lines import level_of
 from logviewer.models import BackendLog, FrontendLog, LogTally
-from logviewer.search import matching, words_of
+from logviewer.search import beyond, is_scanned, matching
 from logviewer.writers import hour_of
 
 COUNTED: Final = 1_000
@@ -28,8 +28,8 @@ FAR: Final = 2_000
 class LogQuery:
     """Which backend lines are meant; an empty field does not filter.
 
-    ``level`` is any spelling, ``logger`` a part of the name, ``search`` words of the message, ``start`` and ``end``
-    aware and both included.
+    ``level`` is any spelling, ``logger`` a part of the name, ``search`` a part of the message in any case, ``start``
+    and ``end`` aware and both included.
     """
 
     level: str = ""
@@ -49,11 +49,15 @@ class LogQuery:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """A page of lines and how many there are; with ``is_capped`` there are more than that."""
+    """A page of lines and how many there are; with ``is_capped`` there are more than that.
+
+    With ``is_partial`` a search without the help of an index has left out older lines.
+    """
 
     items: list[BackendLog]
     total: int
     is_capped: bool
+    is_partial: bool
 
 
 @dataclass(slots=True)
@@ -62,6 +66,7 @@ class LogSummary:
 
     total: int = 0
     is_capped: bool = False
+    is_partial: bool = False
     level_counts: dict[str, int] = field(default_factory=dict)
     top_loggers: list[tuple[str, int]] = field(default_factory=list)
     top_events: list[tuple[str, int]] = field(default_factory=list)
@@ -126,12 +131,12 @@ def logs_page(query: LogQuery, *, page: int, page_size: int) -> LogPage:
     first = (page - 1) * page_size
     total, is_capped = count_of(query)
     if first >= total and not is_capped:
-        return LogPage([], total, is_capped)
+        return LogPage([], total, is_capped, _is_partial(query))
     rows = lines_of(query)
     if first >= FAR and not query.is_counted_row_by_row:
         before, first = _nearest(query, first)
         rows = rows.filter(logged_at__lt=before) if before else rows
-    return LogPage(list(rows[first : first + page_size]), total, is_capped)
+    return LogPage(list(rows[first : first + page_size]), total, is_capped, _is_partial(query))
 
 
 def _nearest(query: LogQuery, first: int) -> tuple[datetime | None, int]:
@@ -151,6 +156,10 @@ def _nearest(query: LogQuery, first: int) -> tuple[datetime | None, int]:
         place -= lines
     whole = _whole_from(query.start)
     return (whole, place) if whole else (None, first)
+
+
+def _is_partial(query: LogQuery) -> bool:
+    return bool(query.search) and is_scanned(query.search) and beyond(BackendLog.objects.all()).exists()
 
 
 def count_of(query: LogQuery) -> tuple[int, bool]:
@@ -199,7 +208,7 @@ def _later(hour: datetime) -> datetime:
 
 def summary_of(query: LogQuery) -> LogSummary:
     """The figures over the lines meant. A search is summed up over its newest ``COUNTED`` lines."""
-    found = LogSummary()
+    found = LogSummary(is_partial=_is_partial(query))
     levels: Counter[str] = Counter()
     loggers: Counter[str] = Counter()
     events: Counter[str] = Counter()
@@ -262,6 +271,4 @@ def frontend_logs(**given: Any) -> QuerySet[FrontendLog]:
     rows = rows.filter(**{column: given[name] for name, column in names.items() if given.get(name)})
     if given.get("level"):
         rows = rows.filter(level=level_of(given["level"]))
-    for word in words_of(given.get("search") or ""):
-        rows = rows.filter(message__icontains=word.rstrip("*"))
-    return rows
+    return rows.filter(message__icontains=given["search"]) if given.get("search") else rows

@@ -99,6 +99,7 @@ def _found(request: HttpRequest, form: LogForm, query: LogQuery) -> dict[str, An
         "rows": [(line, pretty(line)) for line in page.items],
         "total": page.total,
         "is_capped": page.is_capped,
+        "is_partial": page.is_partial,
         "number": number,
         "first": first + 1,
         "last": first + len(page.items),

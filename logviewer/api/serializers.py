@@ -68,7 +68,7 @@ class FilterQuery(Given):
     search = serializers.CharField(
         max_length=200,
         required=False,
-        help_text="Words of the message, all of them; `ord*` is any that begins so.",
+        help_text="A part of the message, in any case.",
     )
     startTime = Moment(required=False)
     endTime = Moment(required=False)
@@ -120,10 +120,14 @@ class LineRead(Given):
 
 
 class LinePageRead(Given):
-    """A page of lines. With ``is_capped`` there are more than ``total``: a search stops counting there."""
+    """A page of lines. With ``is_capped`` there are more than ``total``: a search stops counting there.
+
+    With ``is_partial`` only the newest 20,000 lines were searched: no index finds one or two characters.
+    """
 
     total = serializers.IntegerField()
     is_capped = serializers.BooleanField()
+    is_partial = serializers.BooleanField()
     page = serializers.IntegerField()
     page_size = serializers.IntegerField()
     pages = serializers.IntegerField()
@@ -151,10 +155,11 @@ class NoteRead(Given):
 
 
 class SummaryRead(Given):
-    """Figures over the lines meant; with a search, over its newest 1,000."""
+    """Figures over the lines meant; with a search, over its newest 1,000; ``is_partial`` as a page has it."""
 
     total = serializers.IntegerField()
     is_capped = serializers.BooleanField()
+    is_partial = serializers.BooleanField()
     level_counts = serializers.DictField(child=serializers.IntegerField())
     top_loggers = CountRead(many=True)
     top_events = CountRead(many=True)
@@ -271,6 +276,7 @@ def summary_body(found: LogSummary) -> dict[str, Any]:
     return {
         "total": found.total,
         "is_capped": found.is_capped,
+        "is_partial": found.is_partial,
         "level_counts": found.level_counts,
         "top_loggers": [{"name": name, "count": count} for name, count in found.top_loggers],
         "top_events": [{"name": name, "count": count} for name, count in found.top_events],

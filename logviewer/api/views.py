@@ -54,7 +54,8 @@ class BackendView(APIView):
         number, size = asked.validated_data["page"], asked.validated_data["page_size"]
         found = logs_page(query, page=number, page_size=size)
         items = [shapes.line_body(line) for line in found.items]
-        return Response({**_pages(found.total, number, size), "is_capped": found.is_capped, "items": items})
+        told = {"is_capped": found.is_capped, "is_partial": found.is_partial, "items": items}
+        return Response({**_pages(found.total, number, size), **told})
 
 
 class SummaryView(APIView):

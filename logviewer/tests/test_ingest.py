@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -127,6 +128,15 @@ def test_a_new_file_with_the_inode_of_an_old_one_is_a_new_file(log_path: Path) -
     assert (known.device, known.inode) == (str(found.st_dev), str(found.st_ino))
     read(log_path)
     assert messages() == ["old", "new", "newer", "newest"]
+
+
+def test_texts_that_a_database_could_take_for_its_own_marks_are_kept(log_path: Path) -> None:
+    written = ["tab\there", "two\nlines", "back\\slash \\n", "\\N", "\\.", "\r", "'\"%s{}"]
+    append(log_path, *[line(text, event=text) for text in written])
+    read(log_path)
+    assert messages() == written
+    assert list(BackendLog.objects.order_by("id").values_list("event", flat=True)) == written
+    assert [json.loads(row.payload)["message"] for row in BackendLog.objects.order_by("id")] == written
 
 
 @pytest.mark.parametrize(
