@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from trading.models import (
     StrategySession,
 )
 from trading.selectors.runtime import venue_now
+from trading.selectors.session_blobs import reference_metadata
 from trading.selectors.session_views import Cash, Page, PnlRow, SessionItem, cash_of, session_item
 from trading.strategy.schedule import IST
 
@@ -36,8 +37,8 @@ class SessionDetail:
     """All of one session. Orders carry their fills; decisions are the newest 500, newest first; points at most 400
     unless asked for otherwise.
 
-    ``config_values`` are the fields of the pinned revision, decimals as text; ``summary`` and ``monitor_snapshot`` are
-    the reference's, None while the engine has stored none. ``proof_of_flat`` is what the venue showed when it closed.
+    ``config_values`` are the fields of the pinned revision, decimals as text; ``metadata`` is what the engine stored
+    besides the ledgers. ``proof_of_flat`` is what the venue showed when it closed.
     """
 
     session: SessionItem
@@ -48,8 +49,6 @@ class SessionDetail:
     cash: Cash
     config_values: dict[str, Any]
     metadata: dict[str, Any]
-    summary: dict[str, Any] | None
-    monitor_snapshot: dict[str, Any] | None
     proof_of_flat: dict[str, Any] | None
 
 
@@ -64,11 +63,13 @@ def list_sessions(
     start: date | None = None,
     end: date | None = None,
     text: str = "",
+    full: bool = False,
 ) -> Page[SessionItem]:
-    """A page of sessions, newest entry first, those never entered last. ``page`` counts from 1.
+    """A page of sessions, the one started last first, whether it has entered yet or not. ``page`` counts from 1.
 
     ``start`` and ``end`` bound the entry (else the creation): IST days, both included, or instants. ``text`` is looked
-    for in the session's id, its configuration's name and its legs' symbols. Three queries, whatever the page size.
+    for in the session's id, its configuration's name and its legs' symbols. ``full`` adds each session's ``metadata``
+    in the reference's shape, without points. Three queries, whatever the page size.
     """
     found = matching_sessions(
         status=status,
@@ -80,11 +81,13 @@ def list_sessions(
         text=text,
     )
     total = found.count()
-    newest = (F("activated_at").desc(nulls_last=True), "-id")
+    # The reference stamps a session when it is started, ours when it enters: its order by that stamp is ours by id.
     # The rows before the page are counted off in an index: a page far back would read them all otherwise.
-    shown = found.order_by(*newest).values("pk")[(page - 1) * page_size : page * page_size]
-    rows = list(_for_items(StrategySession.objects.filter(pk__in=shown).order_by(*newest)))
-    return Page(_items(rows, _legs(rows, *UNLISTED)), total, page, page_size)
+    shown = found.order_by("-id").values("pk")[(page - 1) * page_size : page * page_size]
+    rows = list(_for_items(StrategySession.objects.filter(pk__in=shown).order_by("-id"), blobs=full))
+    legs = _legs(rows, *(() if full else UNLISTED))
+    items = _items(rows, legs)
+    return Page(_in_full(items, rows, legs) if full else items, total, page, page_size)
 
 
 def matching_sessions(
@@ -110,7 +113,6 @@ def session_detail(pk: int, *, points: int = CHART_POINTS) -> SessionDetail:
     of_session = _legs([row])
     legs = of_session.get(row.pk, [])
     fills = [fill for order in orders for fill in order.fills.all()]
-    metadata = row.session_metadata or {}
     return SessionDetail(
         session=_items([row], of_session)[0],
         orders=orders,
@@ -119,9 +121,7 @@ def session_detail(pk: int, *, points: int = CHART_POINTS) -> SessionDetail:
         pnl_points=pnl_points(row.pk, most=points),
         cash=cash_of(fills, legs, row.config_snapshot),
         config_values=row.config_snapshot,
-        metadata=metadata,
-        summary=metadata.get("summary"),
-        monitor_snapshot=(metadata.get("runtime") or {}).get("monitor"),
+        metadata=row.session_metadata or {},
         proof_of_flat=row.proof_of_flat,
     )
 
@@ -192,6 +192,21 @@ def _legs(rows: Sequence[StrategySession], *leave: str) -> dict[int, list[Positi
     for leg in legs.order_by("entry_time", "id"):
         found[leg.session_id].append(leg)
     return found
+
+
+def _in_full(
+    items: Sequence[SessionItem], rows: Sequence[StrategySession], legs: Mapping[int, Sequence[PositionLedger]]
+) -> list[SessionItem]:
+    """``items`` with their metadata."""
+    return [
+        replace(
+            item,
+            metadata=reference_metadata(
+                item, legs=legs.get(row.pk, ()), stored=row.session_metadata or {}, config=row.config_snapshot
+            ),
+        )
+        for item, row in zip(items, rows, strict=True)
+    ]
 
 
 def _items(rows: Sequence[StrategySession], legs: Mapping[int, Sequence[PositionLedger]]) -> list[SessionItem]:
