@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.utils.dateparse import parse_datetime
 
-from trading.models import PositionLedger, SessionStatus
+from trading.models import PositionLedger, SessionStatus, StrategySession
 from trading.selectors.runtime_shape import STATUS_WORDS, config_numbers
 from trading.selectors.session_views import LegSummary, PnlRow, SessionItem, leg_summary, pct_of_credit
 
@@ -36,7 +36,7 @@ def reference_metadata(
     summary's ``pnl_history``, which is left out without it. Amounts are JSON numbers, times ISO-8601.
     """
     summaries = [leg_body(leg_summary(leg)) for leg in legs]
-    monitor = _monitor(item, legs, stored, config_numbers(config)) if legs else None
+    monitor = monitor_of(item, legs, stored, config) if legs else None
     over = item.status == CLOSED and monitor is not None
     return {
         **stored,
@@ -140,16 +140,20 @@ def _contract(leg: PositionLedger) -> dict[str, Any]:
     }
 
 
-def _monitor(
-    item: SessionItem, legs: Sequence[PositionLedger], stored: Mapping[str, Any], config: Mapping[str, Any]
+def monitor_of(
+    item: SessionItem | StrategySession,
+    legs: Sequence[PositionLedger],
+    stored: Mapping[str, Any],
+    config: Mapping[str, Any],
 ) -> dict[str, Any]:
+    """What the reference's last look at a session would have stored, from what ours stored."""
     summary = item.pnl_summary
     planned = _section(stored, "schedule").get("planned_exit_at")
     return {
         "generated_at": summary.get("updated_at"),
         "positions": [_position(leg, summary.get("updated_at")) for leg in legs],
         "totals": {name: summary.get(name) for name in TOTALS},
-        "limits": _limits(summary, config),
+        "limits": _limits(summary, config_numbers(config)),
         "planned_exit_at": planned,
         "time_to_exit_seconds": _seconds(summary.get("updated_at"), planned) if item.status != CLOSED else None,
         "trailing": _trailing(summary),
@@ -189,16 +193,22 @@ def _position(leg: PositionLedger, at: str | None) -> dict[str, Any]:
         "quote_sources": [],
         "quote_age_seconds": None,
         "fees": leg_body(leg_summary(leg))["fees"],
+        "leg": leg.leg,
+        "strike": facts.get("strike"),
+        "delta": facts.get("delta"),
+        "open_size": leg.open_quantity,
+        **dict.fromkeys(("tick_size", "iv_pct", "cost_to_close", "distance_pct")),
     }
 
 
 def _limits(summary: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """As in the runtime picture: where the session would end, a level it has locked in being a negative loss."""
     enabled, level = bool(summary.get("trailing_enabled")), summary.get("trailing_level_pct")
     most = config.get("max_loss_pct")
     return {
         "max_profit_pct": config.get("max_profit_pct"),
         "max_loss_pct": most,
-        "effective_loss_pct": level if enabled and level is not None else most,
+        "effective_loss_pct": -level if level is not None else most,
         "trailing_enabled": enabled,
         "trailing_level_pct": level,
     }
@@ -207,7 +217,8 @@ def _limits(summary: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, 
 def _trailing(summary: Mapping[str, Any]) -> dict[str, Any]:
     level = summary.get("trailing_level_pct")
     seen = {name: summary.get(name) for name in SEEN}
-    return {"level": level, "trailing_level_pct": level, **seen, "enabled": bool(summary.get("trailing_enabled"))}
+    fraction = None if level is None else round(level / 100, 6)
+    return {"level": fraction, "trailing_level_pct": level, **seen, "enabled": bool(summary.get("trailing_enabled"))}
 
 
 def _summary(
