@@ -15,6 +15,8 @@ from typing import Any, Final
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 
+from deltastrangle.logs import correlation_id, logging_context
+
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 PLAIN_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 FIRST_ROWS: Final = 20
@@ -79,10 +81,21 @@ def stream_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], *, file
     Give a generator over `queryset.iterator()` for tables of any size. Permission must be checked before: the status
     has left when the first row is asked for.
     """
-    response = CsvResponse(csv_lines(columns, rows), content_type="text/csv; charset=utf-8")
+    parts = _on_behalf_of(correlation_id(), csv_lines(columns, rows))
+    response = CsvResponse(parts, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{_plain(filename)}"'
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _on_behalf_of(correlation: str, parts: Iterator[str]) -> Iterator[str]:
+    """``parts``, made in the logging context of the request, which itself is over when they are asked for."""
+    while True:
+        with logging_context(correlation_id=correlation):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
 
 
 def _plain(filename: str) -> str:

@@ -7,6 +7,7 @@ content.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -63,7 +64,17 @@ def _parse_bool(value: str) -> bool:
 
 
 def _parse_list(value: str) -> list[str]:
+    if value.startswith("[") and '"' in value:
+        return _parse_json_list(value)
     return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _parse_json_list(value: str) -> list[str]:
+    """The form in which the reference's environment files have lists."""
+    items = json.loads(value)
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ValueError(value)
+    return [item.strip() for item in items if item.strip()]
 
 
 def env_str(name: str, default: str = "", *, choices: Sequence[str] = ()) -> str:
@@ -107,7 +118,7 @@ def env_rate(name: str, default: str) -> str | None:
 
 
 def env_list(name: str, default: Sequence[str] = ()) -> list[str]:
-    """Comma-separated words, without blanks."""
+    """Comma-separated words, without blanks; or a JSON array of them."""
     return _typed(name, list(default), _parse_list, "a comma-separated list")
 
 

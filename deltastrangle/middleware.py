@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
 CORRELATION_HEADER = "X-Correlation-ID"
-ALLOWED_HEADERS = f"Authorization, Content-Type, Idempotency-Key, {CORRELATION_HEADER}"
+ALLOWED_HEADERS = ", ".join(
+    # The last two are what the reference's pages send with their calls and their telemetry.
+    ("Authorization", "Content-Type", "Idempotency-Key", CORRELATION_HEADER, "X-Client-Session", "X-Log-API-Key")
+)
 CORRELATION_SHAPE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 POLICY = "; ".join(
     (
@@ -116,7 +119,9 @@ class CorsMiddleware(Middleware):
             response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
             response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
             response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
-            response.headers["Access-Control-Expose-Headers"] = f"{CORRELATION_HEADER}, Retry-After"
+            response.headers["Access-Control-Expose-Headers"] = (
+                f"{CORRELATION_HEADER}, Retry-After, Content-Disposition"
+            )
         if request.path.startswith("/api/") and isinstance(response, HttpResponse):
             patch_vary_headers(response, ["Origin"])
         return response

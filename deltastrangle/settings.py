@@ -207,9 +207,10 @@ REST_FRAMEWORK = {
 # Requests a client may make; counted in this process (accounts.api.throttling). A panic is never counted.
 API_LOGIN_RATE = env_rate("API_LOGIN_RATE", "30/min")
 API_CONTROL_RATE = env_rate("API_CONTROL_RATE", "120/min")
-ACCESS_TOKEN_EXPIRE_MINUTES = env_int("ACCESS_TOKEN_EXPIRE_MINUTES", 60)
+ACCESS_TOKEN_EXPIRE_MINUTES = env_int("ACCESS_TOKEN_EXPIRE_MINUTES", env_int("JWT_EXPIRES_MINUTES", 60))
 SIMPLE_JWT: dict[str, Any] = {
     "ALGORITHM": "HS256",
+    "USER_ID_CLAIM": "sub",
     "SIGNING_KEY": JWT_SECRET_KEY,
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=ACCESS_TOKEN_EXPIRE_MINUTES),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.negotiation import DefaultContentNegotiation
 
@@ -11,14 +11,14 @@ from deltastrangle.api_docs import api_docs
 from deltastrangle.health import healthz
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("healthz", healthz, name="healthz"),
+    re_path(r"^healthz/?$", healthz, name="healthz"),
     path("admin/", admin.site.urls),
-    path(
-        "api/schema/",
+    re_path(
+        r"^api/schema/?$",
         SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation),
         name="schema",
     ),
-    path("api/docs/", api_docs, name="api-docs"),
+    re_path(r"^api/docs/?$", api_docs, name="api-docs"),
     path("api/auth/", include("accounts.api.urls")),
     path("api/", include("trading.api.urls")),
     path("api/", include("analytics.api.urls")),

@@ -4,7 +4,9 @@ day).
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
+from functools import partial
 from itertools import chain, count
 
 from django.db import IntegrityError, transaction
@@ -15,6 +17,8 @@ from accounts.models import User
 from deltastrangle.exceptions import Conflict
 from trading.models import Mode, SessionStatus, StrategySession, TradingConfiguration
 from trading.strategy.types import Phase
+
+log = logging.getLogger(__name__)
 
 
 class AlreadyRunning(Conflict):
@@ -64,7 +68,7 @@ def open_session(
         raise NotConfirmed(configuration)
     try:
         with transaction.atomic():
-            return StrategySession.objects.create(
+            session = StrategySession.objects.create(
                 strategy_id=_free_strategy_id(timezone.now()),
                 status=SessionStatus.RUNNING,
                 phase=Phase.WAITING.value,
@@ -78,6 +82,14 @@ def open_session(
             )
     except IntegrityError as error:
         raise AlreadyRunning(StrategySession.objects.filter(status=SessionStatus.RUNNING).first()) from error
+    transaction.on_commit(partial(_say_so, session, revision.configuration_name))
+    return session
+
+
+def _say_so(session: StrategySession, name: str) -> None:
+    # The event's name and its fields are the reference's.
+    told = {"strategy_id": session.strategy_id, "session_id": session.pk, "execution_mode": session.mode}
+    log.info("Session opened", extra={"event": "session_created", "config_name": name, **told})
 
 
 def _free_strategy_id(at: datetime) -> str:

@@ -17,11 +17,16 @@ TOKEN_FIELDS = ("id", "name", "hint", "scopes", "state", "created_at", "expires_
 class UserRead(serializers.ModelSerializer[User]):
     """A user as the API shows them."""
 
+    full_name = serializers.SerializerMethodField()
     role = serializers.SerializerMethodField()
 
     class Meta:
         model = User
         fields = ("id", "email", "full_name", "is_active", "is_superuser", "role", "created_at", "updated_at")
+
+    def get_full_name(self, user: User) -> str | None:
+        """The name; null without one, as in the reference."""
+        return user.full_name or None
 
     def get_role(self, user: User) -> str:
         """`viewer`, `operator`, `admin`, or "" without a role."""
@@ -112,8 +117,18 @@ class ApiTokenMade(ApiTokenRead):
         fields = (*TOKEN_FIELDS, "token")
 
 
+class ApiTokenQuery(serializers.Serializer[Any]):
+    """Which page, from 1, and how long a page is."""
+
+    page = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1)
+    page_size = serializers.IntegerField(min_value=1, max_value=200, default=50)
+
+
 class ApiTokenList(serializers.Serializer[Any]):
-    """The caller's personal tokens, newest first, the ended ones too."""
+    """A page of the caller's personal tokens, newest first, the ended ones too."""
 
     items = ApiTokenRead(many=True)
     total = serializers.IntegerField()
+    page = serializers.IntegerField()
+    page_size = serializers.IntegerField()
+    pages = serializers.IntegerField()

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from accounts import selectors, services
 from accounts.api.authentication import scopes_of
 from accounts.api.permissions import IsViewer
-from accounts.api.serializers import ApiTokenInput, ApiTokenList, ApiTokenMade, ApiTokenRead
+from accounts.api.serializers import ApiTokenInput, ApiTokenList, ApiTokenMade, ApiTokenQuery, ApiTokenRead
 from accounts.models import ApiToken, User
 from accounts.scopes import SCOPES
 
@@ -43,11 +43,17 @@ class TokenAPI(APIView):
 class ApiTokensView(TokenAPI):
     """One's own personal tokens."""
 
-    @extend_schema(operation_id="auth_tokens", responses=ApiTokenList)
+    @extend_schema(operation_id="auth_tokens", parameters=[ApiTokenQuery], responses=ApiTokenList)
     def get(self, request: Request) -> Response:
-        """200 with all of them, without their secrets."""
-        found = list(selectors.api_tokens_of(self.who(request)))
-        return Response({"items": ApiTokenRead(found, many=True).data, "total": len(found)})
+        """200 with a page of them, without their secrets; 422 for a page out of its range."""
+        asked = ApiTokenQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        number, size = asked.validated_data["page"], asked.validated_data["page_size"]
+        found = selectors.api_tokens_of(self.who(request))
+        total = found.count()
+        items = ApiTokenRead(found[(number - 1) * size : number * size], many=True).data
+        pages = {"total": total, "page": number, "page_size": size, "pages": -(-total // size)}
+        return Response({"items": items, **pages})
 
     @extend_schema(operation_id="auth_token_create", request=ApiTokenInput, responses={201: ApiTokenMade})
     def post(self, request: Request) -> Response:

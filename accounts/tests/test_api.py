@@ -226,7 +226,7 @@ def test_a_refresh_token_opens_nothing_by_itself(client: Client, make_user: Make
 def test_a_token_forged_with_the_references_default_secret_is_refused(client: Client, make_user: MakeUser) -> None:
     import jwt
 
-    claims = {"user_id": str(make_user("admin").pk), "token_type": "access", "jti": "x", "exp": 4102444800}
+    claims = {"sub": str(make_user("admin").pk), "token_type": "access", "jti": "x", "exp": 4102444800}
     forged = [jwt.encode(claims, "change-me".ljust(32, "!"), "HS256"), jwt.encode(claims, "", "none")]
     assert {_me(client, token).status_code for token in forged} == {401}
 

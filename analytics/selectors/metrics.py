@@ -121,7 +121,7 @@ def kpis_of(totals: dict[str, Any], days: Sequence[Day]) -> dict[str, Any]:
     by_margin = bool(count) and totals["with_margin"] == count
     returns = daily_returns(days, by_margin=by_margin)
     return {
-        "profit_factor": -totals["won"] / totals["lost"] if totals["lost"] else None,
+        "profit_factor": totals["won"] / -totals["lost"] if totals["lost"] else None,
         "expectancy": ratio(totals["net"], count) if count else None,
         "sharpe": stats.sharpe(returns),
         "sortino": stats.sortino(returns),

@@ -135,6 +135,11 @@ def test_nothing_is_an_answer_too(api: APIClient) -> None:
     assert (body["mode"], body["kpis"]["profit_factor"]) == ("paper", None)
 
 
+def test_nothing_won_is_a_profit_factor_of_zero_without_a_sign(api: APIClient) -> None:
+    closed(configuration(), "-2")
+    assert str(asked(api)["kpis"]["profit_factor"]) == "0.0"
+
+
 def test_a_session_that_sold_nothing_counts_as_no_trade(api: APIClient) -> None:
     closed(configuration(), "0", traded=False, exit_reason="no_entry")
     assert asked(api)["metrics"]["trade_count"] == 0

@@ -23,6 +23,8 @@ from deltastrangle import env
         (env.env_int, "42", 42),
         (env.env_float, "0.25", 0.25),
         (env.env_list, "a, b,,c", ["a", "b", "c"]),
+        (env.env_list, '["http://a", " http://b ", ""]', ["http://a", "http://b"]),
+        (env.env_list, "[::1]", ["[::1]"]),
         (env.env_secret, "s3cret", "s3cret"),
     ],
 )

@@ -107,3 +107,12 @@ def test_a_preflight_is_answered_before_any_view(settings: Settings) -> None:
     ask = {"Access-Control-Request-Method": "POST"}
     assert cors("OPTIONS", "https://desk.example", **ask).status_code == 204
     assert cors("OPTIONS", "https://other.example", **ask).status_code == 200
+
+
+def test_what_the_references_pages_send_passes_a_preflight(settings: Settings) -> None:
+    settings.ALLOWED_ORIGINS = ["https://desk.example"]
+    answer = cors("OPTIONS", "https://desk.example", **{"Access-Control-Request-Method": "POST"})
+    allowed = {name.strip().lower() for name in answer["Access-Control-Allow-Headers"].split(",")}
+    sent = {"authorization", "content-type", "idempotency-key", "x-correlation-id"}
+    assert allowed == sent | {"x-client-session", "x-log-api-key"}
+    assert "Content-Disposition" in answer["Access-Control-Expose-Headers"]

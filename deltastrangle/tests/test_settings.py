@@ -74,6 +74,18 @@ def test_sqlite_is_durable_in_the_worker_and_quick_in_the_web(tmp_path: Path) ->
     assert "synchronous=FULL" in worker["init_command"]
 
 
+def test_a_tokens_life_may_have_the_references_other_name(tmp_path: Path) -> None:
+    minutes = "settings.SIMPLE_JWT['ACCESS_TOKEN_LIFETIME'].total_seconds() / 60"
+    assert show(tmp_path, minutes, JWT_EXPIRES_MINUTES="5") == 5
+    assert show(tmp_path, minutes, JWT_EXPIRES_MINUTES="5", ACCESS_TOKEN_EXPIRE_MINUTES="20") == 20
+
+
+def test_the_references_list_of_origins_is_understood(tmp_path: Path) -> None:
+    assert show(tmp_path, "settings.ALLOWED_ORIGINS", ALLOWED_ORIGINS='["https://desk.example"]') == [
+        "https://desk.example"
+    ]
+
+
 def test_installations_that_share_a_redis_keep_apart_by_a_prefix(tmp_path: Path) -> None:
     config = "settings.CHANNEL_LAYERS['default']['CONFIG']['prefix']"
     assert show(tmp_path, config, REDIS_URL="redis://cache:6379/0") == "strangle"

@@ -20,11 +20,13 @@ from rest_framework.views import APIView
 from accounts.api.permissions import IsViewer
 from accounts.models import User
 from deltastrangle.exceptions import InvalidInput
+from trading.api.serializers import PageQuery
 from trading.configuration_fields import FIELDS
 from trading.configuration_rules import EXPIRY_FORMAT
 from trading.configuration_spec import Field, Kind
 from trading.models import ConfigurationRevision, StrategySession
 from trading.selectors import configurations as selectors
+from trading.selectors.session_views import Page
 from trading.services import configurations as services
 
 ID = r"(?P<pk>[0-9]{1,18})"
@@ -133,10 +135,13 @@ class RevisionRead(serializers.ModelSerializer[ConfigurationRevision]):
 
 
 class RevisionList(serializers.Serializer[Any]):
-    """The revisions of a configuration, newest first."""
+    """A page of a configuration's revisions, newest first."""
 
     items = RevisionRead(many=True)
     total = serializers.IntegerField()
+    page = serializers.IntegerField()
+    page_size = serializers.IntegerField()
+    pages = serializers.IntegerField()
 
 
 def _outdated(session: StrategySession | None) -> dict[str, object] | None:
@@ -262,11 +267,16 @@ class CloneView(ConfigurationAPI):
 class RevisionsView(ConfigurationAPI):
     """The history of one."""
 
-    @extend_schema(responses=RevisionList)
+    @extend_schema(parameters=[PageQuery], responses=RevisionList)
     def get(self, request: Request, pk: str) -> Response:
-        """The revisions, newest first."""
+        """A page of revisions, newest first; 404 `Configuration not found`, 422 for a page out of its range."""
+        asked = PageQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        number, size = asked.validated_data["page"], asked.validated_data["page_size"]
         found = selectors.revisions_of(selectors.get_configuration(int(pk)).pk)
-        return Response({"items": RevisionRead(found, many=True).data, "total": found.count()})
+        page = Page(list(found[(number - 1) * size : number * size]), found.count(), number, size)
+        told = {name: getattr(page, name) for name in ("total", "page", "page_size", "pages")}
+        return Response({"items": RevisionRead(page.items, many=True).data, **told})
 
 
 _ROUTES: tuple[tuple[str, type[ConfigurationAPI], str], ...] = (

@@ -108,7 +108,11 @@ class SessionFilter(Given):
 
 
 class SessionQuery(PageQuery, SessionFilter):
-    """Page and filters of the session list."""
+    """Page and filters of the session list, and how much of each session is wanted."""
+
+    full = serializers.BooleanField(
+        default=False, help_text="All of `pnl_summary`, `session_metadata` and the legs' `fees`, as in the reference."
+    )
 
 
 class SessionExportQuery(SessionFilter):
@@ -142,7 +146,9 @@ class LegRead(Given):
 
 
 class SessionRead(Given):
-    """A session in the list. Its ``pnl_summary`` has the totals only; a session's own answer has all of it."""
+    """A session in the list. Unless ``full`` was asked for, ``pnl_summary`` has the totals and ``session_metadata`` the
+    configuration's id only; a session's own answer has all of it.
+    """
 
     id = serializers.IntegerField()
     strategy_id = serializers.CharField()
@@ -154,8 +160,9 @@ class SessionRead(Given):
     exit_reason = serializers.CharField(
         allow_null=True, help_text="The rule or command that ended the session; null while it is open."
     )
-    configuration_name = serializers.CharField()
+    configuration_name = serializers.CharField(required=False, help_text="With `full`.")
     pnl_summary = serializers.DictField()
+    session_metadata = serializers.DictField()
     legs_summary = LegRead(many=True)
 
 
@@ -258,10 +265,10 @@ class SessionDetailRead(SessionRead):
     phase = serializers.CharField()
     created_at = serializers.DateTimeField()
     configuration_id = serializers.IntegerField(allow_null=True)
+    configuration_name = serializers.CharField()
     revision = serializers.IntegerField()
     legs_summary = LegDetailRead(many=True)
     config_snapshot = serializers.DictField(help_text="The fields of the pinned revision.")
-    session_metadata = serializers.DictField()
     proof_of_flat = serializers.DictField(allow_null=True)
     orders = OrderRead(many=True)
     positions = SessionPositionRead(many=True)

@@ -34,7 +34,8 @@ class SessionsView(TradingView):
     @extend_schema(operation_id="trading_sessions", parameters=[SessionQuery], responses=SessionPageRead)
     def get(self, request: Request) -> Response:
         """200; 422 for a page or a filter outside its range."""
-        return Response(page_body(list_sessions(**validated(SessionQuery(data=request.query_params)))))
+        asked = validated(SessionQuery(data=request.query_params))
+        return Response(page_body(list_sessions(**asked), full=asked["full"]))
 
 
 class SessionView(TradingView):

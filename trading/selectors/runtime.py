@@ -22,6 +22,7 @@ from trading.models import (
 )
 from trading.selectors.alerts import ALERT_COUNTS, COUNTED
 from trading.selectors.runtime_shape import idle_runtime, runtime_of_session, with_every_field
+from trading.selectors.session_blobs import monitor_of
 
 HEARTBEAT_SECONDS: Final = 5.0
 """An engine whose snapshot is older than this, in wall time, counts as dead."""
@@ -146,8 +147,13 @@ def _picture(payload: dict[str, Any], running_id: int | None, *, alive: bool) ->
         return with_every_field(payload)
     session = running_session() if running_id is not None else None
     if session is not None:
-        return {**runtime_of_session(session), **_surroundings(payload)}
+        return {**runtime_of_session(session, _last_look(session)), **_surroundings(payload)}
     return with_every_field(payload) if alive else {**idle_runtime(), **_surroundings(payload)}
+
+
+def _last_look(session: StrategySession) -> dict[str, Any]:
+    legs = list(session.positions.order_by("entry_time", "id"))
+    return monitor_of(session, legs, session.session_metadata or {}, session.config_snapshot) if legs else {}
 
 
 def _surroundings(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from trading.configuration_fields import BY_NAME
@@ -21,6 +21,8 @@ STATUS_WORDS: Final[dict[str, str]] = {
     Phase.ATTENTION: "live",
 }
 """Phase to the word of the reference's API."""
+
+LEG_UNTOLD: Final[dict[str, Any]] = {"last_price": None, "trailing": None, "quote_sources": []}
 
 SUMMARY_FIELDS: Final = (
     "underlying",
@@ -96,14 +98,41 @@ def with_every_field(payload: Mapping[str, Any]) -> dict[str, Any]:
             whole[name] = {**base, **(value or {})}
         else:
             whole[name] = value
+    whole["positions"] = [_leg(position) for position in whole["positions"] or ()]
+    if whole["entry"]:
+        whole["entry"] = _entry(whole["entry"], whole["positions"])
     return whole
 
 
-def runtime_of_session(session: StrategySession) -> dict[str, Any]:
-    """The picture of an open session from its row alone: who it is, its phase, and what it last stored of itself."""
+def _leg(position: Mapping[str, Any]) -> dict[str, Any]:
+    """A leg with the reference's fields that the engine does not tell apart from others, or does not keep."""
+    return {**LEG_UNTOLD, "mark_timestamp": position.get("ticker_timestamp"), **position}
+
+
+def _entry(told: Mapping[str, Any], positions: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The entry with the reference's fields that follow from the rest; only such as stay as they are while live."""
+    chosen = told.get("selection_strategy") or {}
+    return {"target_expiry": chosen.get("selected_expiry"), "legs": [_entry_leg(leg) for leg in positions], **told}
+
+
+def _entry_leg(position: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "symbol": position.get("symbol"),
+        "side": "sell",
+        "success": bool(position.get("quantity")),
+        "strike_price": position.get("strike"),
+        "filled_size": position.get("quantity"),
+        "filled_price": position.get("entry_price"),
+    }
+
+
+def runtime_of_session(session: StrategySession, monitor: Mapping[str, Any]) -> dict[str, Any]:
+    """The picture of an open session from the database alone: who it is, its phase, and what it last stored of itself.
+
+    ``monitor`` has its legs, totals, limits, trailing and spot; empty before an entry.
+    """
     metadata = session.session_metadata or {}
-    stored: Mapping[str, Any] = metadata.get("runtime") or {}
-    monitor: Mapping[str, Any] = stored.get("monitor") or {}
+    planned: Mapping[str, Any] = metadata.get("schedule") or {}
     sections = ("positions", "totals", "limits", "trailing", "spot")
     return with_every_field(
         {
@@ -115,10 +144,10 @@ def runtime_of_session(session: StrategySession) -> dict[str, Any]:
             "strategy_id": session.strategy_id,
             "session_id": session.pk,
             "schedule": {
-                "scheduled_entry_at": stored.get("scheduled_entry_at"),
-                "planned_exit_at": monitor.get("planned_exit_at"),
+                "scheduled_entry_at": planned.get("scheduled_entry_at"),
+                "planned_exit_at": planned.get("planned_exit_at"),
             },
-            "entry": stored.get("entry"),
+            "entry": metadata.get("entry"),
             "config": config_summary(
                 session.config_snapshot, identity=metadata, name=session.revision.configuration_name
             ),

@@ -49,7 +49,10 @@ class LegSummary(NamedTuple):
 
 
 class SessionItem(NamedTuple):
-    """A session in a list. ``duration_seconds`` is venue time from entry to the end, or to now; 0 before an entry."""
+    """A session in a list. ``duration_seconds`` is venue time from entry to the end, or to now; 0 before an entry.
+
+    ``metadata`` is the reference's ``session_metadata`` where it was asked for, else None.
+    """
 
     id: int
     strategy_id: str
@@ -66,6 +69,7 @@ class SessionItem(NamedTuple):
     revision: int
     pnl_summary: dict[str, Any]
     legs_summary: list[LegSummary]
+    metadata: dict[str, Any] | None = None
 
 
 class ListedLeg(NamedTuple):
@@ -166,7 +170,7 @@ def leg_summary(leg: PositionLedger | ListedLeg) -> LegSummary:
         quantity=leg.quantity,
         contract_size=leg.contract_size,
         realized_pnl=leg.realized_pnl,
-        pnl_pct=_pnl_pct(leg),
+        pnl_pct=pct_of_credit(leg, leg.realized_pnl),
         entry_time=leg.entry_time,
         exit_time=leg.exit_time,
         fees={**(fees if isinstance(fees, Mapping) else {}), "total": leg.fees},
@@ -195,8 +199,9 @@ def _duration(row: StrategySession | ListedSession, now: datetime | None) -> int
     return max(0, int((end - row.activated_at).total_seconds()))
 
 
-def _pnl_pct(leg: PositionLedger | ListedLeg) -> Decimal | None:
-    if leg.realized_pnl is None or not leg.entry_price:
+def pct_of_credit(leg: PositionLedger | ListedLeg, amount: Decimal | None) -> Decimal | None:
+    """``amount`` in percent of what the leg was sold for; None without either."""
+    if amount is None or not leg.entry_price:
         return None
     credit = leg.entry_price * leg.quantity * leg.contract_size
-    return (leg.realized_pnl / credit * 100).quantize(Decimal("0.0001")) if credit else None
+    return (amount / credit * 100).quantize(Decimal("0.0001")) if credit else None

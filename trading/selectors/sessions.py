@@ -22,6 +22,7 @@ from trading.models import (
     StrategySession,
 )
 from trading.selectors.runtime import venue_now
+from trading.selectors.session_blobs import reference_metadata
 from trading.selectors.session_views import (
     Cash,
     ListedLeg,
@@ -45,8 +46,8 @@ class SessionDetail:
     """All of one session. Orders carry their fills; decisions are the newest 500, newest first; points at most 400
     unless asked for otherwise.
 
-    ``config_values`` are the fields of the pinned revision, decimals as text; ``summary`` and ``monitor_snapshot`` are
-    the reference's, None while the engine has stored none. ``proof_of_flat`` is what the venue showed when it closed.
+    ``config_values`` are the fields of the pinned revision, decimals as text; ``metadata`` is what the engine stored
+    besides the ledgers. ``proof_of_flat`` is what the venue showed when it closed.
     """
 
     session: SessionItem
@@ -57,8 +58,6 @@ class SessionDetail:
     cash: Cash
     config_values: dict[str, Any]
     metadata: dict[str, Any]
-    summary: dict[str, Any] | None
-    monitor_snapshot: dict[str, Any] | None
     proof_of_flat: dict[str, Any] | None
 
 
@@ -73,11 +72,13 @@ def list_sessions(
     start: date | None = None,
     end: date | None = None,
     text: str = "",
+    full: bool = False,
 ) -> Page[SessionItem]:
-    """A page of sessions, newest entry first, those never entered last. ``page`` counts from 1.
+    """A page of sessions, the one started last first, whether it has entered yet or not. ``page`` counts from 1.
 
     ``start`` and ``end`` bound the entry (else the creation): IST days, both included, or instants. ``text`` is looked
-    for in the session's id, its configuration's name and its legs' symbols. Three queries, whatever the page size.
+    for in the session's id, its configuration's name and its legs' symbols. ``full`` adds each session's ``metadata``
+    in the reference's shape, without points. Three queries, whatever the page size.
     """
     found = matching_sessions(
         status=status,
@@ -89,10 +90,12 @@ def list_sessions(
         text=text,
     )
     total = found.count()
-    newest = (F("activated_at").desc(nulls_last=True), "-id")
+    # The reference stamps a session when it is started, ours when it enters: its order by that stamp is ours by id.
     # The rows before the page are counted off in an index: a page far back would read them all otherwise.
-    shown = found.order_by(*newest).values("pk")[(page - 1) * page_size : page * page_size]
-    told = _for_items(StrategySession.objects.filter(pk__in=shown)).order_by(*newest)
+    shown = found.order_by("-id").values("pk")[(page - 1) * page_size : page * page_size]
+    told = _for_items(StrategySession.objects.filter(pk__in=shown), blobs=full).order_by("-id")
+    if full:
+        return Page(_in_full(list(told)), total, page, page_size)
     rows = [ListedSession._make(row) for row in told.values_list(*ListedSession._fields)]
     return Page(_items(rows, _listed_legs(rows)), total, page, page_size)
 
@@ -117,20 +120,18 @@ def session_detail(pk: int, *, points: int = CHART_POINTS) -> SessionDetail:
     if row is None:
         raise NotFound("Session not found")
     orders = list(row.orders.order_by("created_at", "id").prefetch_related("fills"))
-    legs = _legs(row)
+    of_session = _legs([row])
+    legs = of_session.get(row.pk, [])
     fills = [fill for order in orders for fill in order.fills.all()]
-    metadata = row.session_metadata or {}
     return SessionDetail(
-        session=_items([row], {row.pk: legs})[0],
+        session=_items([row], of_session)[0],
         orders=orders,
         legs=legs,
         decisions=list(DecisionRecord.objects.filter(session=row)[:DECISIONS_SHOWN]),
         pnl_points=pnl_points(row.pk, most=points),
         cash=cash_of(fills, legs, row.config_snapshot),
         config_values=row.config_snapshot,
-        metadata=metadata,
-        summary=metadata.get("summary"),
-        monitor_snapshot=(metadata.get("runtime") or {}).get("monitor"),
+        metadata=row.session_metadata or {},
         proof_of_flat=row.proof_of_flat,
     )
 
@@ -151,7 +152,7 @@ def last_closed_session() -> SessionItem | None:
     """The session that ended last, or None."""
     closed = StrategySession.objects.filter(status=SessionStatus.STOPPED).order_by("-id")
     row = _for_items(closed).first()
-    return _items([row], {row.pk: _legs(row)})[0] if row else None
+    return _items([row], _legs([row]))[0] if row else None
 
 
 def engine_command(pk: int) -> EngineCommand:
@@ -194,8 +195,13 @@ def _for_items(found: QuerySet[StrategySession], *, blobs: bool = False) -> Quer
     return named.defer("engine_state") if blobs else named.defer(*BLOBS)
 
 
-def _legs(row: StrategySession) -> list[PositionLedger]:
-    return list(PositionLedger.objects.filter(session_id=row.pk).order_by("entry_time", "id"))
+def _legs(rows: Sequence[StrategySession]) -> dict[int, list[PositionLedger]]:
+    """The legs of ``rows`` by session."""
+    found: dict[int, list[PositionLedger]] = defaultdict(list)
+    legs = PositionLedger.objects.filter(session_id__in=[row.pk for row in rows])
+    for leg in legs.order_by("entry_time", "id"):
+        found[leg.session_id].append(leg)
+    return found
 
 
 def _listed_legs(rows: Sequence[ListedSession]) -> dict[int, list[ListedLeg]]:
@@ -206,6 +212,19 @@ def _listed_legs(rows: Sequence[ListedSession]) -> dict[int, list[ListedLeg]]:
         leg = ListedLeg._make((*values, None))
         found[leg.session_id].append(leg)
     return found
+
+
+def _in_full(rows: Sequence[StrategySession]) -> list[SessionItem]:
+    """The items of ``rows``, read with their blobs, with their metadata."""
+    legs = _legs(rows)
+    return [
+        item._replace(
+            metadata=reference_metadata(
+                item, legs=legs.get(row.pk, ()), stored=row.session_metadata or {}, config=row.config_snapshot
+            ),
+        )
+        for item, row in zip(_items(rows, legs), rows, strict=True)
+    ]
 
 
 def _items(

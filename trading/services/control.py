@@ -6,7 +6,9 @@ in one short transaction; a nudge on commit only saves the engine the wait until
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Final
 
 from django.db import IntegrityError, transaction
@@ -31,6 +33,8 @@ from trading.services.starting import chosen_configuration, require_startable
 from trading.services.trading_mode import halt, set_trading_mode
 
 __all__ = ["ControlResult", "cleanup_sessions", "request_control", "set_trading_mode"]
+
+log = logging.getLogger(__name__)
 
 ACTIONS: Final = ("start", "stop", "restart", "panic")
 KEY_LENGTH: Final = 80
@@ -140,13 +144,27 @@ def _check(asked: ControlRequest) -> None:
 def _replay(asked: ControlRequest) -> ControlResult | None:
     if not asked.idempotency_key:
         return None
-    command = EngineCommand.objects.filter(idempotency_key=asked.idempotency_key).select_related("session").first()
+    found = EngineCommand.objects.filter(idempotency_key=asked.idempotency_key)
+    command = found.select_related("session", "configuration").first()
     if command is None:
         return None
     # A restart with nothing running is stored as the start it became.
     if command.action != asked.action and (asked.action, command.action) != ("restart", "start"):
         raise Conflict(f"This Idempotency-Key was used for '{command.action}'.")
+    if not _is_same(command, asked):
+        raise Conflict(f"This Idempotency-Key was used for a {command.action} with other settings.")
     return _answer(command, asked)
+
+
+def _is_same(command: EngineCommand, asked: ControlRequest) -> bool:
+    """Whether a command is what is asked again. Stop and panic mean what runs, whatever configuration is named."""
+    if (command.enter_now, command.leave_open) != (asked.now, asked.leave_open):
+        return False
+    if asked.action not in ("start", "restart") or command.configuration is None:
+        return True
+    chosen = command.configuration
+    named = (asked.configuration_id or chosen.pk, asked.configuration_name or chosen.name)
+    return named == (chosen.pk, chosen.name)
 
 
 def _issue(asked: ControlRequest) -> EngineCommand | None:
@@ -212,7 +230,15 @@ def _write(
         status=status,
     )
     transaction.on_commit(nudge)
+    transaction.on_commit(partial(_say_so, command))
     return command
+
+
+def _say_so(command: EngineCommand) -> None:
+    told = {"command_id": command.pk, "source": command.source, "actor": command.actor_email}
+    if command.session is not None:
+        told |= {"strategy_id": command.session.strategy_id, "session_id": command.session.pk}
+    log.info("Asked to %s", command.action, extra={"event": f"strategy_{command.action}", **told})
 
 
 def _answer(command: EngineCommand | None, asked: ControlRequest) -> ControlResult:

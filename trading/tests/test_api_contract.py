@@ -26,10 +26,10 @@ CONFIGURATION: Final = {
 PAGE: Final = {"items", "total", "page", "page_size", "pages"}
 SESSION: Final = {
     *("id", "strategy_id", "status", "activated_at", "deactivated_at", "duration_seconds", "pnl_summary"),
-    *("exit_reason", "legs_summary"),
+    *("session_metadata", "exit_reason", "legs_summary"),
 }
 DETAIL: Final = SESSION | {
-    *("session_metadata", "config_snapshot", "orders", "positions", "summary", "monitor_snapshot"),
+    *("config_snapshot", "orders", "positions", "summary", "monitor_snapshot"),
 }
 ORDER: Final = {
     *("order_id", "symbol", "side", "quantity", "price", "fill_price", "status", "created_at", "raw_response")
@@ -127,7 +127,7 @@ def test_sessions(client: Client, headers: dict[str, str], session: StrategySess
     assert set(page) == PAGE
     item = page["items"][0]
     assert set(item) >= SESSION
-    assert "session_metadata" not in item
+    assert item["session_metadata"] == {"config_id": session.configuration_id}
     assert (type(item["duration_seconds"]), type(item["pnl_summary"]["total_pnl"])) == (int, float)
     assert item["activated_at"] == "2026-11-23T04:00:00Z"
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import IntegrityError
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import AuditEvent
 from deltastrangle.exceptions import Conflict, InvalidInput, NotFound, PermissionRefused
@@ -287,6 +288,34 @@ def test_a_key_serves_one_action_only() -> None:
     ask("start", idempotency_key="abc")
     with pytest.raises(Conflict, match="used for 'start'"):
         ask("stop", idempotency_key="abc")
+
+
+@pytest.mark.parametrize("other", [{"now": True}, {"configuration_id": 2}, {"configuration_name": "Another"}])
+def test_a_key_does_not_answer_for_a_start_with_other_settings(other: dict[str, Any]) -> None:
+    chosen, another = make.configuration(), make.configuration("Another", active=False)
+    given = {"configuration_id": another.pk} if "configuration_id" in other else other
+    ask("start", configuration_id=chosen.pk, idempotency_key="abc")
+    with pytest.raises(Conflict, match="with other settings"):
+        ask("start", **given, idempotency_key="abc")
+    assert ask("start", configuration_name=chosen.name, idempotency_key="abc").status == "starting"
+
+
+def test_a_key_answers_again_for_a_configuration_that_is_gone() -> None:
+    chosen = make.configuration()
+    first = ask("start", configuration_id=chosen.pk, idempotency_key="abc")
+    EngineCommand.objects.update(configuration=None)
+    assert ask("start", configuration_id=chosen.pk, idempotency_key="abc") == first
+
+
+def test_a_start_is_in_the_log_under_the_references_events(
+    caplog: pytest.LogCaptureFixture, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    make.configuration()
+    with caplog.at_level("INFO", "trading"), django_capture_on_commit_callbacks(execute=True):
+        result = ask("start")
+    said = {found["event"]: found for record in caplog.records if "event" in (found := vars(record))}
+    assert [said[name]["strategy_id"] for name in ("session_created", "strategy_start")] == [result.strategy_id] * 2
+    assert (said["session_created"]["config_name"], said["session_created"]["execution_mode"]) == ("Demo", "paper")
 
 
 def test_a_viewer_may_not_command_and_the_attempt_is_kept() -> None:

@@ -15,7 +15,7 @@ from accounts.models import AuditEvent, User
 from trading.models import EngineCommand, PnlPoint, RuntimeSnapshot, StrategySession, TradingMode
 from trading.panels import PANELS
 from trading.tests import snapshots
-from trading.tests.factories_control import alive_engine, close, configuration, session, user
+from trading.tests.factories_control import alive_engine, close, configuration, leg, session, user
 from trading.tests.session_rows import decisions_of, finished_session
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,16 @@ def test_the_live_page_answers_at_one_glance() -> None:
         "connected",
     ):
         assert text in shown
+
+
+def test_the_legs_of_a_session_whose_picture_is_lost_are_shown_from_the_ledger() -> None:
+    opened = session(configuration())
+    opened.phase, opened.pnl_summary = "live", {"total_pnl": -2.5, "fees": 0.5, "notional": 24.0}
+    opened.save()
+    leg(opened, "call", exit_price=None, open_quantity=100, analytics={"mark_price": 260.0, "strike": 80000.0})
+    shown = page()
+    assert "Call 80,000" in shown
+    assert "240.0" in shown
 
 
 def test_the_idle_page_offers_start_now_first_and_tells_the_last_result() -> None:

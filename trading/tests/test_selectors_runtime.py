@@ -12,9 +12,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from trading.models import PnlPoint, RuntimeSnapshot, StrategySession
 from trading.selectors.runtime import current_runtime, heartbeat, venue_now
-from trading.selectors.runtime_shape import idle_runtime
+from trading.selectors.runtime_shape import idle_runtime, with_every_field
 from trading.services.control import set_trading_mode
 from trading.tests import factories_control as make
+from trading.tests import snapshots
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 22, 9, 17, 41, tzinfo=UTC)
@@ -91,7 +92,7 @@ def test_what_a_dead_worker_last_said_of_an_open_session_stays_visible() -> None
     session = make.session()
     dead_engine(session_id=session.pk, status="live", phase="live", positions=[{"symbol": "C"}])
     runtime = current_runtime()
-    assert (runtime["status"], runtime["positions"]) == ("live", [{"symbol": "C"}])
+    assert (runtime["status"], [leg["symbol"] for leg in runtime["positions"]]) == ("live", ["C"])
     assert runtime["worker"]["alive"] is False
 
 
@@ -106,14 +107,15 @@ def test_a_dead_workers_picture_of_a_session_that_is_over_is_not_shown() -> None
 def test_a_session_without_a_snapshot_shows_what_it_last_stored_of_itself() -> None:
     session = make.session()
     session.phase = "live"
-    session.session_metadata = {
-        "config_id": session.configuration_id,
-        "runtime": {"monitor": {"positions": [{"symbol": "C"}], "totals": {"total_pnl": -2.0}}},
-    }
+    session.pnl_summary = {"total_pnl": -2.0, "trailing_level_pct": 10.0}
     session.save()
+    sold = make.leg(session, "call", exit_price=None, open_quantity=100, analytics={"mark_price": 260.0})
     runtime = current_runtime()
-    assert (runtime["status"], runtime["active"], runtime["positions"]) == ("live", True, [{"symbol": "C"}])
+    assert (runtime["status"], runtime["active"]) == ("live", True)
+    (leg,) = runtime["positions"]
+    assert (leg["symbol"], leg["status"], leg["entry_price"], leg["mark_price"]) == (sold.symbol, "open", 240.0, 260.0)
     assert runtime["totals"]["total_pnl"] == -2.0
+    assert (runtime["limits"]["effective_loss_pct"], runtime["trailing"]["level"]) == (-10.0, 0.1)
 
 
 def test_the_trading_mode_is_the_one_in_force_not_the_snapshots() -> None:
@@ -171,6 +173,29 @@ def test_without_a_venues_clock_the_walls_serves(venue: object) -> None:
 def test_the_runtime_takes_few_queries(django_assert_max_num_queries: object) -> None:
     make.session()
     make.alive_engine()
-    with django_assert_max_num_queries(7):  # type: ignore[operator]
+    with django_assert_max_num_queries(8):  # type: ignore[operator]
         current_runtime()
     assert StrategySession.objects.count() == 1
+
+
+def test_the_legs_and_the_entry_have_every_field_of_the_reference() -> None:
+    picture = snapshots.live()
+    picture["entry"]["selection_strategy"] = {"selected_expiry": "2026-09-05"}
+    picture["positions"][0] |= {"ticker_timestamp": "2026-09-04T04:00:01Z", "quantity": 100}
+    whole = with_every_field(picture)
+    told = ("last_price", "trailing", "quote_sources", "mark_timestamp")
+    assert [whole["positions"][0][name] for name in told] == [None, None, [], "2026-09-04T04:00:01Z"]
+    assert whole["entry"]["target_expiry"] == "2026-09-05"
+    (call, _) = whole["entry"]["legs"]
+    assert (call["side"], call["success"], call["filled_size"]) == ("sell", True, 100)
+    assert (call["symbol"], call["filled_price"]) == (
+        picture["positions"][0]["symbol"],
+        picture["positions"][0]["entry_price"],
+    )
+
+
+def test_a_session_no_worker_has_seen_yet_still_shows_when_it_enters() -> None:
+    session = make.session()
+    session.session_metadata = {"schedule": {"scheduled_entry_at": "2026-11-23T04:00:00Z", "planned_exit_at": None}}
+    session.save()
+    assert current_runtime()["schedule"]["scheduled_entry_at"] == "2026-11-23T04:00:00Z"

@@ -31,13 +31,12 @@ def ids(**filters: Any) -> list[str]:
     return [item.strategy_id for item in list_sessions(**filters).items]
 
 
-def test_the_newest_entry_comes_first_and_those_never_entered_last(chosen: TradingConfiguration) -> None:
-    later = make.ENTERED + timedelta(days=1)
-    make.closed_session(chosen, "never", activated_at=None, deactivated_at=None)
-    make.closed_session(chosen, "new", activated_at=later, deactivated_at=later)
+def test_the_session_started_last_comes_first_also_while_it_waits_for_its_entry(chosen: TradingConfiguration) -> None:
     make.closed_session(chosen, "old")
-    make.closed_session(chosen, "old, entered at the same instant")
-    assert ids() == ["new", "old, entered at the same instant", "old", "never"]
+    make.closed_session(chosen, "never entered", activated_at=None, deactivated_at=None)
+    make.closed_session(chosen, "new")
+    waiting = make.session(chosen)
+    assert ids() == [waiting.strategy_id, "new", "never entered", "old"]
 
 
 def test_pages_count_from_one(chosen: TradingConfiguration) -> None:
@@ -167,8 +166,7 @@ def test_a_detail_has_orders_with_fills_legs_decisions_and_configuration(chosen:
     assert [leg.leg for leg in detail.legs] == ["call"]
     assert [decision.message for decision in detail.decisions] == ["Sold both legs."]
     assert detail.config_values["max_loss_pct"] == "40"
-    assert detail.summary == {"exit_reason": "max_profit"}
-    assert detail.monitor_snapshot is None
+    assert detail.metadata["config_id"] == chosen.pk
 
 
 def test_the_cash_adds_up_to_the_cent(chosen: TradingConfiguration) -> None:
