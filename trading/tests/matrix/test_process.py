@@ -138,8 +138,8 @@ async def test_kill_9_between_any_two_effects() -> None:
     """Every fourth effect of a rough session here; real signals at seeded points are the chaos command's business."""
     effects = await _live_and_die(0)
     assert effects > 20
-    for at in range(1, effects + 1, 4):
-        await _live_and_die(at)
+    for effect in range(1, effects + 1, 4):
+        await _live_and_die(effect)
 
 
 async def test_kill_9_between_two_steps(stage: Stage) -> None:
