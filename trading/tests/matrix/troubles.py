@@ -138,9 +138,8 @@ class FullDisk(Trouble):
         """Fill it. The log is emptied first: a write may use again what room it has in there."""
         with closing(sqlite3.connect(_file(), isolation_level=None)) as own:
             assert own.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
-        with self._filler.open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space left on device"):
-            while True:
-                filler.write(bytes(BLOCK))
+        with pytest.raises(OSError, match="No space left on device"):
+            _fill(self._filler)
 
     def end(self) -> None:
         """Somebody makes room."""
@@ -163,6 +162,12 @@ def database_at(path: Path) -> Iterator[None]:
     finally:
         connections.close_all()
         values["NAME"] = home
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(BLOCK))
 
 
 def _file() -> str:
