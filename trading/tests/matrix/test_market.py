@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+
 import pytest
 
-from trading.strategy.types import Phase
+from trading.strategy.types import Phase, Quote
 from trading.tests.matrix.end_check import end_check
 from trading.tests.matrix.stage import Stage, at, said
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def blind(stage: Stage, fault: str) -> None:
-    """A session that sees only such quotes holds on for a while, takes none of them for a price, and then closes."""
+Seen = Callable[[Quote, datetime], bool]
+
+
+async def blind(stage: Stage, fault: str, seen: Seen, legs: Collection[int] = (0, 1)) -> None:
+    """A session that sees only such quotes (of these legs) holds on for a while, takes none of them for a price, and
+    then closes.
+    """
     session = await stage.start(stale_quote_seconds=30, max_loss_pct="5", max_profit_pct="5")
     await stage.until_live()
     await stage.step()
-    stage.wire.fault(fault)
     began = at(stage)
-    for _ in range(24):
+    stage.wire.fault(fault)
+    await stage.step()
+    for _ in range(23):
         await stage.step()
         assert stage.phase is Phase.LIVE
+        quotes = [stage.state.legs[leg].quote for leg in legs]
+        assert all(quote is not None and seen(quote, began) for quote in quotes), "the fault is in force"
     await stage.until_closed()
     await end_check(stage, session)
     assert session.exit_reason == "stale_data"
@@ -28,23 +39,37 @@ async def blind(stage: Stage, fault: str) -> None:
 
 
 async def test_stale_quote(stage: Stage) -> None:
-    await blind(stage, "stale")
+    await blind(stage, "stale", lambda quote, began: quote.at <= began + timedelta(seconds=5))
 
 
 async def test_crossed_quote(stage: Stage) -> None:
-    await blind(stage, "crossed")
+    await blind(stage, "crossed", lambda quote, _: bool(quote.bid and quote.ask and quote.bid >= quote.ask))
 
 
-@pytest.mark.parametrize("fault", ["one_sided:empty=ask", "one_sided:empty=both", "one_sided:empty=ask,leg=put"])
-async def test_one_sided_book(stage: Stage, fault: str) -> None:
-    await blind(stage, fault)
+@pytest.mark.parametrize(
+    ("fault", "legs"),
+    [("one_sided:empty=ask", (0, 1)), ("one_sided:empty=both", (0, 1)), ("one_sided:empty=ask,leg=put", (1,))],
+)
+async def test_one_sided_book(stage: Stage, fault: str, legs: tuple[int, ...]) -> None:
+    await blind(stage, fault, lambda quote, _: quote.ask is None, legs)
 
 
 @pytest.mark.parametrize("fault", ["public_silent:for=100", "private_silent:for=100", "public_silent; private_silent"])
 async def test_socket_silent_but_open(stage: Stage, fault: str) -> None:
+    """Nothing comes any more and nothing says so: quotes are read instead, and so is what became of the closes."""
     session = await stage.start(max_hold_minutes=2)
     await stage.until_live()
+    venue = stage.wire.venue
+    streams = [s for name, s in (("public", venue.market.stream), ("private", venue.account.stream)) if name in fault]
     stage.wire.fault(fault)
+    frames = [stream.frames for stream in streams]
+    for _ in range(3):
+        await stage.step()
+    assert [(stream.up, stream.frames) for stream in streams] == [(True, count) for count in frames], "open and silent"
+    for _ in range(20):
+        await stage.step()
+    began = at(stage) - timedelta(seconds=10)
+    assert all(leg.quote and leg.quote.at >= began for leg in stage.state.legs), "REST stands in"
     await stage.until_closed()
     await end_check(stage, session)
     assert session.exit_reason == "time_exit"
@@ -69,10 +94,22 @@ async def test_socket_closed(stage: Stage, order: str) -> None:
 
 
 async def test_429_with_reset(stage: Stage) -> None:
+    """Each order of the put is refused once, with three seconds to wait: nothing more is sent in that time."""
+    arrived: dict[str, datetime] = {}
+
+    def note(what: str) -> None:
+        if what.startswith("place ") and what[6:] not in arrived:
+            arrived[what[6:].split("-", 1)[1]] = at(stage)
+
+    stage.struck_by = note
     limit = "rate_limit:count=1,seconds=3,method=POST,path=/v2/orders,leg=put"
     session = await stage.play(f"{limit},side=sell; {limit},side=buy; rate_limit:count=2,seconds=2,path=/v2/positions")
     await end_check(stage, session)
     assert stage.struck
+    assert stage.wire.venue.link.transport.round_trips.throttled, "the client was told"
+    for call, put in (("CE-e1", "PE-e"), ("CE-x1", "PE-x")):
+        (again,) = [moment for name, moment in arrived.items() if name.startswith(put)]
+        assert (again - arrived[call]).total_seconds() >= 3
     assert session.exit_reason == "time_exit"
     assert [leg.quantity async for leg in session.positions.all()] == [10, 10]
 
@@ -97,8 +134,22 @@ async def test_signature_expired_while_queued(stage: Stage, caplog: pytest.LogCa
 async def test_clock_skew_of_5_s(stage: Stage, seconds: int) -> None:
     session = await stage.play(f"skew:seconds={seconds}")
     await end_check(stage, session)
+    assert abs(stage.wire.venue.link.clock.skew_ms - seconds * 1000) <= 1000, "the client goes by the exchange's clock"
     assert session.exit_reason == "time_exit"
     assert [leg.quantity async for leg in session.positions.all()] == [10, 10]
+
+
+@pytest.mark.parametrize("seconds", [-30, 30])
+async def test_clock_skew_of_5_s_and_more_that_begins_while_live(stage: Stage, seconds: int) -> None:
+    session = await stage.start()
+    await stage.until_live()
+    stage.wire.fault(f"skew:seconds={seconds}")
+    await stage.ask("stop")
+    await stage.until_closed()
+    await end_check(stage, session)
+    assert abs(stage.wire.venue.link.clock.skew_ms - seconds * 1000) <= 1000
+    assert session.exit_reason == "stopped"
+    assert len(stage.exchange.orders()) == 4
 
 
 async def test_maintenance_announced(stage: Stage) -> None:

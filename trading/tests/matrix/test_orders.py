@@ -66,10 +66,15 @@ async def test_reject_of_leg_2(stage: Stage) -> None:
 
 
 async def test_partial_fill_of_leg_1_then_reject(stage: Stage) -> None:
+    """The call fills in part and rests; whatever is sent for it after that is refused."""
+
+    def thin(what: str) -> None:
+        if what.startswith("placed") and "-CE-e1" in what:
+            stage.wire.fault(f"reject:leg=call,side=sell,code={PUSHED}")
+
     stage.becalm()
-    stage.wire.fault(
-        f"partial:leg=call,side=sell,fraction=0.4,count=1; reject:leg=call,side=sell,after=1,code={PUSHED}"
-    )
+    stage.struck_by = thin
+    stage.wire.fault("partial:leg=call,side=sell,fraction=0.4,count=1")
     session = await stage.start(order_timeout_seconds=1, max_hold_minutes=2)
     await stage.until_live()
     assert [leg.held for leg in stage.state.legs] == [4, 4]

@@ -190,6 +190,8 @@ async def test_config_edited_during_a_session(stage: Stage) -> None:
         source="command",
     )
     assert stage.state.exit == planned
+    await stage.restart()
+    assert (stage.phase, stage.state.exit, stage.state.params.quantity) == (Phase.LIVE, planned, 10)
     await stage.until_closed()
     await end_check(stage, session)
     assert session.exit_reason == "time_exit"
