@@ -56,6 +56,9 @@ async def test_positions_read_fails(stage: Stage, fault: str) -> None:
     assert session.exit_reason == "stopped"
     assert session.proof_of_flat is not None
     assert (session.proof_of_flat["answers"], session.proof_of_flat["open_orders"]) == ([], [])
+    raw = session.proof_of_flat["raw"]
+    assert {line.split("?")[0] for line in raw} == {"GET /v2/orders", "GET /v2/positions"}
+    assert all(' → HTTP 200 {"success":true,"result":[]' in line for line in raw), "the exchange's own words"
 
 
 async def test_positions_read_fails_while_something_is_still_held(stage: Stage) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
+from trading.engine.evidence import heard, listening
 from trading.venues.delta.clock import VenueClock
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.errors import DeltaError, ErrorClass
@@ -161,6 +162,8 @@ class Transport:
         started = self._mono()
         response = await self._send(request)
         self.round_trips.took((self._mono() - started) * 1000, self._mono())
+        if listening():
+            heard(f"{call.method} {call.target}", f"HTTP {response.status_code} {response.text}")
         try:
             return read_reply(response.status_code, response.headers, response.content)
         except DeltaError as error:
