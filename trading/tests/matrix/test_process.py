@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from deltastrangle.exceptions import ApplicationError
@@ -17,7 +18,7 @@ from trading.engine.tape_files import Tapes
 from trading.models import Alert, EngineLease, StrategySession
 from trading.services.configurations import update_configuration
 from trading.services.trading_mode import set_trading_mode
-from trading.strategy.types import Phase
+from trading.strategy.types import Phase, Side
 from trading.tests.matrix.end_check import end_check
 from trading.tests.matrix.stage import Stage, at, nowhere, said
 from trading.tests.matrix.troubles import FullDisk, HeldLock, NoMorePages, Trouble
@@ -31,6 +32,30 @@ async def test_database_locked(stage: Stage, monkeypatch: pytest.MonkeyPatch, re
     """A second connection holds the write lock for longer than ours waits, over and over."""
     session = await _through_trouble(stage, HeldLock(stage), refusals, monkeypatch)
     await end_check(stage, session)
+
+
+async def test_database_locked_while_live(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens meanwhile (a contract bought by hand) cannot be written down; the rules are judged all the same, and
+    the exit leaves at its time.
+    """
+    monkeypatch.setattr(engine_session, "WRITE_PAUSE_SECONDS", 0.0)
+    session = await stage.start(max_hold_minutes=2)
+    await stage.until_live()
+    await stage.step()
+    lock = HeldLock(stage)
+    lock.begin()
+    stage.by_hand(stage.state.symbols[0], Side.BUY, 1)
+    try:
+        for _ in range(20):
+            with suppress(OperationalError):
+                await stage.step(8)
+        assert stage.watched_store.failed, "there was something to write"
+        assert [o.filled for o in stage.exchange.orders() if "-x" in o.client_order_id] == [9, 10]
+    finally:
+        lock.end()
+    await stage.until_closed()
+    await end_check(stage, session)
+    assert session.exit_reason == "closed_outside"
 
 
 @sqlite
