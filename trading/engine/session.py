@@ -152,7 +152,7 @@ class SessionRunner:
 
     async def turn(self, token: int) -> None:
         """Take in what arrived, then let time pass."""
-        self._trouble = await self._pay(token)
+        self._trouble = await self._pay(token, 1 if self._trouble is not None else WRITE_ATTEMPTS)
         if self._resumed:
             await self._take_up(token)
         await self._arrive()
@@ -196,7 +196,7 @@ class SessionRunner:
         has to be sent. Raises CannotDecide, with nothing changed, for an event the strategy cannot work in.
         """
         if self._owed and self._trouble is None:
-            self._trouble = await self._pay(token)
+            self._trouble = await self._pay(token, WRITE_ATTEMPTS)
         if self._watch is not None:
             self._watch.saw(event)
         try:
@@ -207,7 +207,7 @@ class SessionRunner:
         armed = self._armed(decision) if decision.durable else ()
         waiting = tuple(action for action in decision.actions if action not in armed)
         if self._trouble is not None and not self._may_owe(decision, waiting):
-            raise self._trouble
+            await self._pay_up(token)
         if armed:
             # A request takes several turns of the loop to leave; nothing else may hold it up meanwhile.
             await asyncio.wait(self._dispatch(armed), timeout=HEAD_START_SECONDS)
@@ -222,9 +222,8 @@ class SessionRunner:
             self.trace, self.totals = decision.trace, decision.totals
         if not armed:
             self._dispatch(decision.actions)
-        elif self._trouble is None and (trouble := await self._pay(token)) is not None:
-            self._trouble = trouble
-            raise trouble
+        elif self._trouble is None:
+            await self._pay_up(token)
 
     def _armed(self, decision: Decision) -> tuple[Action, ...]:
         """The closes of a decision that may leave before its commit."""
@@ -237,11 +236,16 @@ class SessionRunner:
         owed = (action for _, later in self._owed for action in later)
         return decision.state.held > 0 and not any(isinstance(action, Place) for action in (*waiting, *owed))
 
-    async def _pay(self, token: int) -> Exception | None:
+    async def _pay_up(self, token: int) -> None:
+        """Pay, patiently; raises what keeps it from being done."""
+        self._trouble = await self._pay(token, WRITE_ATTEMPTS)
+        if self._trouble is not None:
+            raise self._trouble
+
+    async def _pay(self, token: int, attempts: int) -> Exception | None:
         """Commit what was decided before it was written down, in its order, and do what had to wait for that. What
         kept it from being written, if something did.
         """
-        attempts = 1 if self._trouble is not None else WRITE_ATTEMPTS
         while self._owed:
             write, later = self._owed[0]
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
+import httpx
 import pytest
 
 from trading.strategy.types import Phase, Quote
@@ -89,27 +90,35 @@ async def test_socket_closed(stage: Stage, order: str) -> None:
     session = await stage.play()
     await end_check(stage, session)
     assert cuts == [2]
+    streams = stage.wire.venue.market.stream, stage.wire.venue.account.stream
+    await stage.run(lambda: all(stream.up for stream in streams), limit=60)
     assert len(stage.exchange.orders()) == 4
     assert session.exit_reason == "time_exit"
 
 
 async def test_429_with_reset(stage: Stage) -> None:
-    """Each order of the put is refused once, with three seconds to wait: nothing more is sent in that time."""
-    arrived: dict[str, datetime] = {}
+    """Each order of the put is refused once, with three seconds to wait: nothing more is signed in that time."""
+    session = await stage.start(now=False, max_hold_minutes=2)
+    send, signed, told = stage.wire.http.handle_async_request, [], []
 
-    def note(what: str) -> None:
-        if what.startswith("place ") and what[6:] not in arrived:
-            arrived[what[6:].split("-", 1)[1]] = at(stage)
+    async def heard(request: httpx.Request) -> httpx.Response:
+        if "signature" in request.headers:
+            signed.append(at(stage))
+        response = await send(request)
+        if response.status_code == 429:
+            told.append((at(stage), float(response.headers["x-rate-limit-reset"]) / 1000))
+        return response
 
-    stage.struck_by = note
+    setattr(stage.wire.http, "handle_async_request", heard)  # noqa: B010
     limit = "rate_limit:count=1,seconds=3,method=POST,path=/v2/orders,leg=put"
-    session = await stage.play(f"{limit},side=sell; {limit},side=buy; rate_limit:count=2,seconds=2,path=/v2/positions")
+    stage.wire.fault(f"{limit},side=sell; {limit},side=buy; rate_limit:count=2,seconds=2,path=/v2/positions")
+    await stage.step(301)
+    await stage.until_closed()
     await end_check(stage, session)
     assert stage.struck
-    assert stage.wire.venue.link.transport.round_trips.throttled, "the client was told"
-    for call, put in (("CE-e1", "PE-e"), ("CE-x1", "PE-x")):
-        (again,) = [moment for name, moment in arrived.items() if name.startswith(put)]
-        assert (again - arrived[call]).total_seconds() >= 3
+    assert sorted(seconds for _, seconds in told) == [2, 2, 3, 3]
+    early = [sent for sent in signed for moment, seconds in told if 0 < (sent - moment).total_seconds() < seconds]
+    assert early == [], "it waits for the reset"
     assert session.exit_reason == "time_exit"
     assert [leg.quantity async for leg in session.positions.all()] == [10, 10]
 
