@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
+from trading.engine.evidence import hearing
 from trading.engine.margin import margin_seen
 from trading.engine.ports import Venue, VenueUnavailable
 from trading.strategy.events import (
@@ -110,14 +111,20 @@ class Actor:
 
     async def _positions(self, action: ReadPositions) -> PositionsRead:
         try:
-            positions, resting = await asyncio.gather(self._venue.positions(), self._venue.open_orders())
+            with hearing() as raw:
+                positions, resting = await asyncio.gather(self._venue.positions(), self._venue.open_orders())
         except Exception as error:
             _log_failed_read("Positions", error)
             return PositionsRead(self._venue.now(), ok=False, error=_cause(error))
         ours = tuple(p for p in positions if p.symbol in action.symbols)
         orders = tuple(r.client_order_id for r in resting if r.client_order_id.startswith(self._prefix))
         return PositionsRead(
-            self._venue.now(), ok=True, positions=ours, open_orders=orders, answers=_answers(positions, resting)
+            self._venue.now(),
+            ok=True,
+            positions=ours,
+            open_orders=orders,
+            answers=_answers(positions, resting),
+            raw=() if ours or orders else tuple(raw),
         )
 
     async def _chain(self, action: LoadChain) -> list[Event]:

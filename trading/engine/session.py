@@ -36,6 +36,8 @@ from trading.strategy.types import ZERO, OrderIntent, Phase, Purpose
 
 log = logging.getLogger("trading.engine")
 WRITE_ATTEMPTS = 25
+PATIENT_ATTEMPTS = 3
+"""For what may be written down later while something is held: a stop must not wait for a locked database."""
 WRITE_PAUSE_SECONDS = 0.2
 HEAD_START_SECONDS = 0.02
 """How long armed exits have the loop to themselves before they are written down."""
@@ -103,7 +105,9 @@ class SessionRunner:
         self._leads = leads
         self._watch = watch
         self._witness = Witness(spec, store, tapes)
-        self._owed: tuple[SessionWrite, tuple[Action, ...]] | None = None
+        self._owed: deque[tuple[SessionWrite, tuple[Action, ...]]] = deque()
+        self._trouble: Exception | None = None
+        self._refusals = 0
         self._inbox: deque[Event] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sample_at: datetime | None = None
@@ -148,7 +152,7 @@ class SessionRunner:
 
     async def turn(self, token: int) -> None:
         """Take in what arrived, then let time pass."""
-        await self._pay(token)
+        self._trouble = await self._pay(token, 1 if self._trouble is not None else WRITE_ATTEMPTS)
         if self._resumed:
             await self._take_up(token)
         await self._arrive()
@@ -162,7 +166,9 @@ class SessionRunner:
         self._dispatch(self._actor.owed())
         self._sample()
         news = self._witness.news(self.state, self.totals, self.venue.now())
-        if news is not None:
+        if news is not None and self._owed:
+            self._owed.append((news, ()))
+        elif news is not None:
             await self._commit(news, token)
 
     async def _take_up(self, token: int) -> None:
@@ -185,10 +191,12 @@ class SessionRunner:
     async def feed(self, event: Event, token: int) -> None:
         """Decide on one event; what must not be forgotten is on disk before anything is sent.
 
-        Closes that were armed on disk before leave at once, and the commit follows; should it fail, it is owed before
-        anything else happens. Raises CannotDecide, with nothing changed, for an event the strategy cannot work in.
+        Closes that were armed on disk before leave at once, and the commit follows. What a database that cannot be
+        written keeps owing while something is held does not keep the rules from being judged, as long as nothing new
+        has to be sent. Raises CannotDecide, with nothing changed, for an event the strategy cannot work in.
         """
-        await self._pay(token)
+        if self._owed and self._trouble is None:
+            self._trouble = await self._pay(token, WRITE_ATTEMPTS)
         if self._watch is not None:
             self._watch.saw(event)
         try:
@@ -197,22 +205,25 @@ class SessionRunner:
             self._witness.failed(self.state, event, error, token)
             raise CannotDecide(f"{type(event).__name__} while {self.state.phase.value}: {error}") from error
         armed = self._armed(decision) if decision.durable else ()
+        waiting = tuple(action for action in decision.actions if action not in armed)
+        if self._trouble is not None and not self._may_owe(decision, waiting):
+            await self._pay_up(token)
         if armed:
             # A request takes several turns of the loop to leave; nothing else may hold it up meanwhile.
             await asyncio.wait(self._dispatch(armed), timeout=HEAD_START_SECONDS)
         write = self._witness.decided(self.state, event, decision, token)
         if armed and write is not None:
-            self._owed = write, tuple(action for action in decision.actions if action not in armed)
+            self._owed.append((write, waiting))
         elif write is not None:
-            await self._commit(write, token)
+            await self._commit_or_owe(write, token, self._may_owe(decision, waiting))
         self._witness.stands()
         self.state = decision.state
         if decision.trace:
             self.trace, self.totals = decision.trace, decision.totals
-        if armed:
-            await self._pay(token)
-        else:
+        if not armed:
             self._dispatch(decision.actions)
+        elif self._trouble is None:
+            await self._pay_up(token)
 
     def _armed(self, decision: Decision) -> tuple[Action, ...]:
         """The closes of a decision that may leave before its commit."""
@@ -220,34 +231,71 @@ class SessionRunner:
         closes = (a for a in decision.actions if isinstance(a, Place) and a.intent.client_order_id in ready)
         return tuple(closes) if ready and self._leads() else ()
 
-    async def _pay(self, token: int) -> None:
-        """Commit what was sent before it was written down, then do what had to wait for that."""
-        if self._owed is not None:
-            write, later = self._owed
-            await self._commit(write, token)
-            self._owed = None
-            self._dispatch(later)
+    def _may_owe(self, decision: Decision, waiting: Sequence[Action]) -> bool:
+        """Whether a decision may be written down later: something is guarded, and no order waits for the disk."""
+        owed = (action for _, later in self._owed for action in later)
+        return decision.state.held > 0 and not any(isinstance(action, Place) for action in (*waiting, *owed))
 
-    async def _commit(self, write: SessionWrite, token: int) -> None:
+    async def _pay_up(self, token: int) -> None:
+        """Pay, patiently; raises what keeps it from being done."""
+        self._trouble = await self._pay(token, WRITE_ATTEMPTS)
+        if self._trouble is not None:
+            raise self._trouble
+
+    async def _pay(self, token: int, attempts: int) -> Exception | None:
+        """Commit what was decided before it was written down, in its order, and do what had to wait for that. What
+        kept it from being written, if something did.
+        """
+        while self._owed:
+            write, later = self._owed[0]
+            try:
+                await self._commit(write, token, attempts)
+            except LeaseLost:
+                raise
+            except Exception as error:
+                return error
+            self._owed.popleft()
+            self._dispatch(later)
+        return None
+
+    async def _commit_or_owe(self, write: SessionWrite, token: int, may_owe: bool) -> None:
+        """Write at once; what may be owed is not waited for when the database does not take it."""
+        if self._trouble is None:
+            try:
+                await self._commit(write, token, PATIENT_ATTEMPTS if may_owe else WRITE_ATTEMPTS)
+                return
+            except LeaseLost:
+                raise
+            except Exception as error:
+                if not may_owe:
+                    raise
+                self._trouble = error
+        self._owed.append((write, ()))
+
+    async def _commit(self, write: SessionWrite, token: int, attempts: int = WRITE_ATTEMPTS) -> None:
         """Write, and keep trying while the database is busy: an intent that is not on disk is not sent.
 
         LeaseLost passes through at once.
         """
-        for attempt in range(1, WRITE_ATTEMPTS + 1):
+        for attempt in range(1, attempts + 1):
             try:
                 await self._store.write(write, token=token)
                 break
             except LeaseLost:
                 raise
             except Exception:
-                log.exception("Writing the ledger failed (attempt %d)", attempt, extra={"event": "ledger_write_failed"})
-                if attempt == TELL_ATTEMPT:
+                self._refusals += 1
+                log.exception(
+                    "Writing the ledger failed (attempt %d)", self._refusals, extra={"event": "ledger_write_failed"}
+                )
+                if self._refusals == TELL_ATTEMPT:
                     self._store.notice(write_failing(self.spec.session_id))
-                if attempt == WRITE_ATTEMPTS:
+                if attempt == attempts:
                     raise
                 await asyncio.sleep(WRITE_PAUSE_SECONDS)
-        if attempt >= TELL_ATTEMPT:
+        if self._refusals >= TELL_ATTEMPT:
             self._store.notice(write_works(self.spec.session_id))
+        self._refusals = 0
         self.versions["decisions"] += len(write.journal)
         self.versions["orders"] += len(write.intents) + len(write.orders) + len(write.fills)
 

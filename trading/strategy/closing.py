@@ -186,6 +186,7 @@ def _prove_flat(turn: Turn, event: PositionsRead) -> None:
         open_orders=list(event.open_orders),
         symbols=list(turn.state.symbols),
         answers=list(event.answers),
+        **({"raw": list(event.raw)} if event.raw else {}),
     )
     turn.close(ExitReason.STOPPED, Trigger.FLAT)
 

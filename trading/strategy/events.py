@@ -85,7 +85,8 @@ class PositionsRead:
     """The answer to ``ReadPositions``.
 
     ``ok`` False means unknown, never flat. ``open_orders`` are client order ids resting at the venue, stops among them.
-    ``answers`` is everything the account held and had resting, a line each, kept as evidence.
+    ``answers`` is everything the account held and had resting, a line each, kept as evidence; ``raw`` the venue's own
+    words, given only when nothing of ours was among them.
     """
 
     at: datetime
@@ -94,6 +95,7 @@ class PositionsRead:
     open_orders: tuple[str, ...] = ()
     error: str = ""
     answers: tuple[str, ...] = ()
+    raw: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ async def test_stop_closes_the_legs_and_says_why(rig: Rig) -> None:
     assert proof is not None
     assert (proof["positions"], proof["open_orders"], proof["answers"]) == ({}, [], [])
     assert len(proof["symbols"]) == 2
+    assert sorted(proof["raw"]) == ["open orders and stops → []", "positions → []"]
 
 
 async def test_stop_while_waiting_is_immediate(rig: Rig) -> None:

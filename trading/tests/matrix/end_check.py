@@ -13,30 +13,37 @@ from trading.venues.simulated.records import FillRecord
 
 
 async def end_check(stage: Stage, session: StrategySession, *, naked_seconds: float = 30.0) -> None:
-    """Venue equals ledger, or the session says out loud that it does not know; never more than asked outstanding; no
-    leg alone for longer than its budget (``naked_seconds`` is raised only where the venue was out of reach); and no
-    price that is not a fill's.
+    """The session is over; venue equals ledger, or the session says of that very option out loud that it does not
+    know; its own orders never had more than asked outstanding; no leg was alone for longer than its budget
+    (``naked_seconds`` is raised only where the venue was out of reach); and no price that is not a fill's.
     """
     await session.arefresh_from_db()
+    assert session.status == "stopped", f"{session.phase}: {session.session_metadata.get('attention')}"
     prefix = f"{OURS}{session.strategy_id.removeprefix('delta-strangle-')}-"
     fills = ours(stage.exchange.fills(), prefix)
     await _orders_agree(stage, session, prefix)
     await _fills_agree(session, fills)
     await _prices_are_fills(session, fills)
     await _cash_agrees(stage, session, fills)
-    wrong = await _differences(stage, session, prefix)
-    assert not wrong or await _says_so(session), f"{wrong}, and the session says nothing of it"
-    if session.status == "stopped":
-        assert not [o for o in stage.exchange.open_orders() if o.client_order_id.startswith(prefix)]
-    asked = session.config_snapshot["quantity"]
-    assert all(size <= asked for size in stage.peak.values()), f"more than {asked} outstanding: {stage.peak}"
+    for symbol, wrong in (await _differences(stage, session, prefix)).items():
+        assert await _says_so(session, symbol), f"{symbol}: {wrong}, and the session says nothing of it"
+    assert not [o for o in stage.exchange.open_orders() if o.client_order_id.startswith(prefix)]
+    if session.exit_reason != "handed_over":
+        assert [leg.open_quantity async for leg in session.positions.all() if leg.open_quantity] == []
+    _never_more_than_asked(stage, prefix.removesuffix("-"), session.config_snapshot["quantity"], fills)
     assert longest_naked(fills) <= naked_seconds
 
 
-async def _says_so(session: StrategySession) -> bool:
-    if session.exit_reason == "closed_outside" or session.phase == "attention":
-        return True
-    return bool(await said(session, "attention") or await said(session, "closed_outside"))
+async def _says_so(session: StrategySession, symbol: str) -> bool:
+    told = [line for kind in ("attention", "closed_outside", "foreign_left") for line in await said(session, kind)]
+    return any(symbol in line for line in told)
+
+
+def _never_more_than_asked(stage: Stage, prefix: str, asked: int, fills: list[FillRecord]) -> None:
+    """By the size watch, which must have seen every option that the session sold."""
+    peak = {symbol: size for (whose, symbol), size in stage.peak.items() if whose == prefix}
+    assert {f.symbol for f in fills if f.side is Side.SELL} <= set(peak), "the size watch missed an order"
+    assert all(size <= asked for size in peak.values()), f"more than {asked} outstanding: {peak}"
 
 
 async def _orders_agree(stage: Stage, session: StrategySession, prefix: str) -> None:
@@ -83,17 +90,20 @@ async def _cash_agrees(stage: Stage, session: StrategySession, fills: list[FillR
         assert moved == stage.exchange.balance().cash - stage.opening_cash
 
 
-async def _differences(stage: Stage, session: StrategySession, prefix: str) -> list[str]:
-    """Where the venue's position is not what the account held before the session less what the ledger has open."""
+async def _differences(stage: Stage, session: StrategySession, prefix: str) -> dict[str, str]:
+    """Where the venue's position is not what the account held before the session less what the ledger has open; what
+    other sessions of ours did meanwhile is theirs to answer for.
+    """
     held = {p.symbol: p.size for p in stage.exchange.positions()}
-    before: dict[str, int] = {}
+    beside: dict[str, int] = {}
+    began = False
     for fill in stage.exchange.fills():
-        if fill.client_order_id.startswith(prefix):
-            break
-        before[fill.symbol] = before.get(fill.symbol, 0) + (fill.size if fill.side is Side.BUY else -fill.size)
-    wrong = []
+        began = began or fill.client_order_id.startswith(prefix)
+        if not began or (fill.client_order_id.startswith(OURS) and not fill.client_order_id.startswith(prefix)):
+            beside[fill.symbol] = beside.get(fill.symbol, 0) + (fill.size if fill.side is Side.BUY else -fill.size)
+    wrong = {}
     async for leg in session.positions.all():
-        expected = before.get(leg.symbol, 0) - leg.open_quantity
-        if held.get(leg.symbol, 0) != expected:
-            wrong.append(f"{leg.symbol}: venue {held.get(leg.symbol, 0)}, ledger {expected}")
+        venue, ledger = held.get(leg.symbol, 0), beside.get(leg.symbol, 0) - leg.open_quantity
+        if venue != ledger:
+            wrong[leg.symbol] = f"venue {venue}, ledger {ledger}"
     return wrong

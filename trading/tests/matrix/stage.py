@@ -1,4 +1,4 @@
-"""The stage of the fault matrix: sessions over the wire under watch, and the one check that every row ends with."""
+"""The stage of the fault matrix: sessions over the wire under watch, every order looked at as it is accepted."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from typing import Any
 
 from django.db import OperationalError
 
+from trading.engine.archive import Archive
 from trading.engine.ports import SessionWrite
 from trading.engine.runtime import Engine
+from trading.engine.tape_files import Tapes
 from trading.models import DecisionRecord, StrategySession
 from trading.store import DjangoStore
 from trading.strategy.state import SessionState
 from trading.strategy.types import OrderType, Side, TimeInForce
+from trading.tests.scene import session_of
 from trading.tests.wire_rig import CHORES, WireRig
 from trading.venues.simulated.records import FillRecord, FillType, OrderRecord, OrderRequest
 
@@ -31,33 +34,42 @@ async def nowhere(_what: str) -> None:
     """The point of a stage where nothing strikes."""
 
 
-class FailingStore(DjangoStore):
-    """The real store, whose next ``failing`` ledger writes fail with ``error``; ``point`` is passed around each."""
+class WatchedStore(DjangoStore):
+    """The real store. ``failed`` is what the database itself said of each ledger write that it refused, ``on_failure``
+    hears of each; ``point`` is passed around every write.
+    """
 
-    failing = 0
-    error = "database is locked"
     point: Callable[[str], Any] = staticmethod(nowhere)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed: list[str] = []
+        self.on_failure: Callable[[], None] = lambda: None
+
     async def write(self, write: SessionWrite, *, token: int) -> None:
-        """Write, unless it fails."""
-        if self.failing:
-            self.failing -= 1
-            raise OperationalError(self.error)
+        """Write, watched."""
         await self.point("write")
-        await super().write(write, token=token)
+        try:
+            await super().write(write, token=token)
+        except OperationalError as error:
+            self.failed.append(str(error))
+            self.on_failure()
+            raise
         await self.point("written")
 
 
 class Stage(WireRig):
-    """A wire rig that keeps witness: ``peak`` is the most contracts of ours ever outstanding of each option (sold and
-    not bought back, plus what resting sells may add), looked at after every single order that the exchange accepted.
-    ``struck_by`` hears of orders as they arrive: ``place``, ``placed`` and ``cancel`` with the client order id.
+    """A wire rig that keeps witness: ``peak`` is the most contracts that each session ever had outstanding of each
+    option (sold by its orders and not bought back by them, plus what its resting sells may add), looked at after every
+    single order that the exchange accepted. ``struck_by`` hears of orders as they arrive: ``place``, ``placed`` and
+    ``cancel`` with the client order id.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"chores": PATIENCE, **options})
-        self.peak: Counter[str] = Counter()
+        self.peak: Counter[tuple[str, str]] = Counter()
         self.struck_by: Callable[[str], None] = lambda _what: None
+        self.tapes: Tapes | None = None
         self._place, self._cancel = self.exchange.place, self.exchange.cancel
         setattr(self.exchange, "place", self._placed)  # noqa: B010
         setattr(self.exchange, "cancel", self._cancelled)  # noqa: B010
@@ -65,8 +77,8 @@ class Stage(WireRig):
     def _placed(self, request: OrderRequest, **how: Any) -> OrderRecord:
         self.struck_by(f"place {request.client_order_id}")
         order = self._place(request, **how)
-        for symbol, size in outstanding(self).items():
-            self.peak[symbol] = max(self.peak[symbol], size)
+        for whose, size in outstanding(self).items():
+            self.peak[whose] = max(self.peak[whose], size)
         self.struck_by(f"placed {request.client_order_id}")
         return order
 
@@ -76,15 +88,16 @@ class Stage(WireRig):
         return self._cancel(**which)
 
     def over_the_wire(self) -> Engine:
-        """An engine whose store may be told to fail."""
+        """An engine whose store is watched too."""
         engine = super().over_the_wire()
-        engine.store = self.store = FailingStore()
+        engine.store = self.store = WatchedStore()
+        engine.archive = Archive(self.tapes) if self.tapes is not None else None
         return engine
 
     @property
-    def failing_store(self) -> FailingStore:
+    def watched_store(self) -> WatchedStore:
         """The store of the engine of the moment."""
-        assert isinstance(self.store, FailingStore)
+        assert isinstance(self.store, WatchedStore)
         return self.store
 
     @property
@@ -138,28 +151,22 @@ class Stage(WireRig):
         self.engine = self.over_the_wire()
         await self.step(0)
 
-    async def patiently(self, seconds: float = 1.0) -> None:
-        """Steps until the store works again; a failed step is followed by the next, as in the engine's loop."""
-        while self.failing_store.failing:
-            try:
-                await self.step(seconds)
-            except OperationalError:
-                seconds = 0.0
-
 
 def ours(fills: Collection[FillRecord], prefix: str = OURS) -> list[FillRecord]:
     """Fills of orders of ours, in the order in which they happened."""
     return [f for f in fills if f.fill_type is FillType.NORMAL and f.client_order_id.startswith(prefix)]
 
 
-def outstanding(stage: Stage) -> Counter[str]:
-    """Contracts of ours sold and not bought back, plus those that resting sells of ours may still sell."""
-    out: Counter[str] = Counter()
+def outstanding(stage: Stage) -> Counter[tuple[str, str]]:
+    """By prefix of the session and symbol: contracts sold by its orders and not bought back by them, plus those that
+    its resting sells may still sell.
+    """
+    out: Counter[tuple[str, str]] = Counter()
     for fill in ours(stage.exchange.fills()):
-        out[fill.symbol] += fill.size if fill.side is Side.SELL else -fill.size
+        out[session_of(fill.client_order_id), fill.symbol] += fill.size if fill.side is Side.SELL else -fill.size
     for order in stage.exchange.open_orders():
         if order.side is Side.SELL and order.client_order_id.startswith(OURS):
-            out[order.symbol] += order.unfilled
+            out[session_of(order.client_order_id), order.symbol] += order.unfilled
     return out
 
 

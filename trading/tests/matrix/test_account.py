@@ -31,21 +31,54 @@ async def found(stage: Stage) -> float:
     return (at(stage) - began).total_seconds()
 
 
-async def test_positions_read_fails(stage: Stage) -> None:
-    """A failed read is not "flat"."""
+@pytest.mark.parametrize(
+    "fault", ["server_error:path=/v2/positions", "not_success:path=/v2/positions", "truncated:path=/v2/positions"]
+)
+async def test_positions_read_fails(stage: Stage, fault: str) -> None:
+    """A failed read is not "flat": with everything bought back the session goes on asking, and closes on an answer."""
     session = await stage.start()
     await stage.until_live()
-    stage.wire.fault("server_error:path=/v2/positions,for=40")
+    stage.wire.fault(fault)
     await stage.ask("stop")
-    began = at(stage)
-    while (at(stage) - began).total_seconds() < 30:
-        assert stage.engine.session is not None
+    await stage.step(0)
+    for _ in range(40):
         await stage.step()
+        assert stage.phase is Phase.EXITING
+    (armed,) = stage.wire.server.faults.armed
+    assert armed.struck >= 10, "it goes on asking"
     assert stage.exchange.positions() == []
-    await stage.until_closed()
-    await end_check(stage, session)
+    assert len(stage.exchange.orders()) == 4, "nothing is sent on a guess"
     assert await said(session, "positions_unreadable")
-    assert await said(session, "proof_of_flat")
+    assert not await said(session, "proof_of_flat")
+    stage.wire.server.faults.lift()
+    await stage.until_closed(limit=10)
+    await end_check(stage, session)
+    assert session.exit_reason == "stopped"
+    assert session.proof_of_flat is not None
+    assert (session.proof_of_flat["answers"], session.proof_of_flat["open_orders"]) == ([], [])
+    raw = session.proof_of_flat["raw"]
+    assert {line.split("?")[0] for line in raw} == {"GET /v2/orders", "GET /v2/positions"}
+    assert all(' → HTTP 200 {"success":true,"result":[]' in line for line in raw), "the exchange's own words"
+
+
+async def test_positions_read_fails_while_something_is_still_held(stage: Stage) -> None:
+    """The exchange says that there is nothing to close, and positions cannot be read: still not flat."""
+    session = await stage.start()
+    await stage.until_live()
+    stage.wire.fault("server_error:path=/v2/positions")
+    stage.wire.fault("reject:reduce_only=true,code=no_position_for_reduce_only,count=2")
+    await stage.ask("stop")
+    for _ in range(25):
+        await stage.step()
+        assert stage.phase in (Phase.EXITING, Phase.ATTENTION)
+    assert stage.struck
+    assert [p.size for p in stage.exchange.positions()] == [-10, -10]
+    stage.wire.server.faults.lift()
+    await stage.until_closed(limit=30)
+    await end_check(stage, session)
+    assert stage.exchange.positions() == []
+    assert not await said(session, "closed_outside")
+    assert session.exit_reason == "stopped"
 
 
 async def test_position_closed_by_hand(stage: Stage) -> None:
@@ -96,8 +129,9 @@ async def test_foreign_position_on_the_same_strike(stage: Stage) -> None:
         assert stage.phase is Phase.LIVE
     await stage.ask("stop")
     await stage.until_closed()
-    stage.peak.clear()  # the check counts all orders of ours; here two sessions of ten each were open by intention
+    await end_check(stage, first)
     await end_check(stage, second)
+    assert first.exit_reason == "handed_over"
     assert second.exit_reason != "closed_outside"
     assert {p.symbol: p.size for p in stage.exchange.positions()} == foreign
 
@@ -132,8 +166,6 @@ async def test_foreign_position_on_the_same_strike_that_stays(stage: Stage) -> N
     assert len(await said(session, "foreign_left")) == 1
     assert session.proof_of_flat is not None
     assert [line.split(" @ ")[0] for line in session.proof_of_flat["answers"]] == [f"position {symbol} -5"]
-    stage.by_hand(symbol, Side.BUY, 5)
-    stage.peak.clear()
     await end_check(stage, session)
 
 
@@ -152,8 +184,6 @@ async def test_what_is_not_explained_stays_a_doubt_while_the_fills_cannot_be_rea
     stage.wire.server.faults.lift()
     await stage.until_closed(limit=300)
     assert len(await said(session, "foreign_left")) == 1
-    stage.by_hand(symbol, Side.BUY, 5)
-    stage.peak.clear()
     await end_check(stage, session)
 
 
@@ -223,7 +253,6 @@ async def test_utc_ist_day_boundary(start: datetime, same_day: bool) -> None:
         await stage.step(0)
         await stage.until_closed(seconds=5)
         second = await StrategySession.objects.alatest("id")
-        stage.peak.clear()
         await end_check(stage, second)
         assert second.exit_reason == ("no_entry" if same_day else "time_exit")
     finally:

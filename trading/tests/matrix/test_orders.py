@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
-
 import pytest
 
-from trading.strategy.types import Instrument, Quote
+from trading.strategy.types import OrderType, Phase
 from trading.tests.matrix.end_check import end_check
 from trading.tests.matrix.stage import PUSHED, Stage, at, said
+from trading.venues.simulated.records import OrderState
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,10 +66,15 @@ async def test_reject_of_leg_2(stage: Stage) -> None:
 
 
 async def test_partial_fill_of_leg_1_then_reject(stage: Stage) -> None:
+    """The call fills in part and rests; whatever is sent for it after that is refused."""
+
+    def thin(what: str) -> None:
+        if what.startswith("placed") and "-CE-e1" in what:
+            stage.wire.fault(f"reject:leg=call,side=sell,code={PUSHED}")
+
     stage.becalm()
-    stage.wire.fault(
-        f"partial:leg=call,side=sell,fraction=0.4,count=1; reject:leg=call,side=sell,after=1,code={PUSHED}"
-    )
+    stage.struck_by = thin
+    stage.wire.fault("partial:leg=call,side=sell,fraction=0.4,count=1")
     session = await stage.start(order_timeout_seconds=1, max_hold_minutes=2)
     await stage.until_live()
     assert [leg.held for leg in stage.state.legs] == [4, 4]
@@ -123,23 +126,27 @@ async def test_reduce_only_refused(stage: Stage) -> None:
     assert await said(session, "proof_of_flat")
 
 
-async def test_market_order_outside_the_price_band(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For half a minute the exchange's band ends below the book, so that not even a market order may trade."""
+async def test_market_order_outside_the_price_band(stage: Stage) -> None:
+    """For half a minute the exchange's own band ends at its mark, below every offer: no market order may trade."""
     session = await stage.start(order_attempts=2)
     await stage.until_live()
-    honest, until = stage.exchange.market.quote, at(stage).timestamp() + 30
-
-    def banded(instrument: Instrument, now: datetime) -> Quote:
-        quote = honest(instrument, now)
-        narrow = now.timestamp() < until and quote.bid is not None
-        return replace(quote, band_high=quote.bid / 2) if narrow and quote.bid is not None else quote
-
-    monkeypatch.setattr(stage.exchange.market, "quote", banded)
+    stage.exchange.market.band_width = 0.0
+    began, legs = at(stage), stage.state.symbols
     await stage.ask("stop")
-    await stage.until_closed()
+    while (at(stage) - began).total_seconds() < 30:
+        quotes = [stage.exchange.quote(symbol) for symbol in legs]
+        assert all(q and q.ask and q.band_high and q.band_high < q.ask for q in quotes)
+        await stage.step()
+    assert {p.symbol: p.size for p in stage.exchange.positions()} == dict.fromkeys(legs, -10)
+    assert stage.phase is Phase.ATTENTION
+    assert "could not be closed" in stage.state.attention
+    stage.exchange.market.band_width = 1.0
+    await stage.until_closed(limit=15)
     await end_check(stage, session)
-    markets = [o for o in stage.exchange.orders() if o.reduce_only and o.order_type == "market_order"]
-    assert [o for o in markets if o.filled == 0], "market orders met the band"
+    markets = [o for o in stage.exchange.orders() if o.reduce_only and o.order_type is OrderType.MARKET]
+    refused = [o for o in markets if o.filled == 0]
+    assert len(refused) >= 4, "market orders met the band, of both legs"
+    assert {(o.state, o.reason) for o in refused} == {(OrderState.CANCELLED, "ioc_remainder")}
     assert stage.exchange.positions() == []
     assert session.exit_reason == "stopped"
 

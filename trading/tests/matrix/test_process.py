@@ -3,48 +3,102 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from deltastrangle.exceptions import ApplicationError
 from trading.engine import session as engine_session
-from trading.models import EngineLease, StrategySession
+from trading.engine.tape_files import Tapes
+from trading.models import Alert, EngineLease, StrategySession
 from trading.services.configurations import update_configuration
 from trading.services.trading_mode import set_trading_mode
-from trading.strategy.types import Phase
+from trading.strategy.types import Phase, Side
 from trading.tests.matrix.end_check import end_check
-from trading.tests.matrix.stage import Stage, nowhere
+from trading.tests.matrix.stage import Stage, at, nowhere, said
+from trading.tests.matrix.troubles import FullDisk, HeldLock, NoMorePages, Trouble
 
 pytestmark = pytest.mark.django_db(transaction=True)
+sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="a full disk is made under SQLite")
 
 
-@pytest.mark.parametrize("failures", [3, 40])
-async def test_database_locked(stage: Stage, monkeypatch: pytest.MonkeyPatch, failures: int) -> None:
-    await _with_a_failing_database(stage, monkeypatch, "database is locked", failures)
+@pytest.mark.parametrize("refusals", [3, 40])
+async def test_database_locked(stage: Stage, monkeypatch: pytest.MonkeyPatch, refusals: int) -> None:
+    """A second connection holds the write lock for longer than ours waits, over and over."""
+    session = await _through_trouble(stage, HeldLock(stage), refusals, monkeypatch)
+    await end_check(stage, session)
 
 
-async def test_disk_full(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    await _with_a_failing_database(stage, monkeypatch, "database or disk is full", 60)
-
-
-async def _with_a_failing_database(stage: Stage, monkeypatch: pytest.MonkeyPatch, error: str, failures: int) -> None:
-    """It fails when the entry is due, and again when the exit is."""
+async def test_database_locked_while_live(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens meanwhile (a contract bought by hand) cannot be written down; the rules are judged all the same, and
+    the exit leaves at its time.
+    """
     monkeypatch.setattr(engine_session, "WRITE_PAUSE_SECONDS", 0.0)
-    session = await stage.start(now=False, max_hold_minutes=3)
-    store = stage.failing_store
-    store.error, store.failing = error, failures
-    await stage.patiently(seconds=301)
+    session = await stage.start(max_hold_minutes=2)
     await stage.until_live()
-    await stage.ask("stop")
-    store.failing = failures
-    await stage.patiently()
+    await stage.step()
+    lock = HeldLock(stage)
+    lock.begin()
+    stage.by_hand(stage.state.symbols[0], Side.BUY, 1)
+    try:
+        for _ in range(20):
+            with suppress(OperationalError):
+                await stage.step(8)
+        assert stage.watched_store.failed, "there was something to write"
+        assert [o.filled for o in stage.exchange.orders() if "-x" in o.client_order_id] == [9, 10]
+    finally:
+        lock.end()
     await stage.until_closed()
     await end_check(stage, session)
+    assert session.exit_reason == "closed_outside"
+
+
+@sqlite
+async def test_disk_full(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = await _through_trouble(stage, NoMorePages(stage), 60, monkeypatch)
+    await end_check(stage, session)
+
+
+@sqlite
+async def test_disk_full_under_database_and_tapes(
+    small_disk: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file system of its own, filled to the last byte. The tape says what it lost; trading does not wait for it."""
+    stage.tapes = Tapes(small_disk / "tapes", wall=lambda: at(stage).timestamp())
+    session = await _through_trouble(stage, FullDisk(stage, small_disk), 30, monkeypatch)
+    await end_check(stage, session)
+    lines = [line.split(":")[0] for line in await said(session, "tape")]
+    assert lines == ["The tape stopped", "The tape goes on with a new segment", "The tape stopped"]
+    assert stage.tapes.find(session.strategy_id) is not None
+
+
+async def _through_trouble(
+    stage: Stage, trouble: Trouble, refusals: int, monkeypatch: pytest.MonkeyPatch
+) -> StrategySession:
+    """The trouble is there when the entry is due, and again when the exit is."""
+    monkeypatch.setattr(engine_session, "WRITE_PAUSE_SECONDS", 0.0)
+    session = await stage.start(now=False, max_hold_minutes=3)
+    await trouble.until_refused(refusals, seconds=301)
+    assert trouble.orders == 0, "an order left before its intent was on disk"
+    await stage.until_live()
+    await stage.step(61)
+    await stage.ask("stop")
+    await trouble.until_refused(refusals, seconds=1)
+    if refusals > engine_session.WRITE_ATTEMPTS:
+        assert trouble.orders == 4, "armed exits wait for no database"
+    await stage.until_closed()
     assert len(stage.exchange.orders()) == 4
+    await session.arefresh_from_db()
     assert session.exit_reason == "stopped"
+    await stage.watched_store.board.settled()
+    told = await Alert.objects.filter(session=session, kind="ledger_write").acount()
+    assert bool(told) is (refusals >= engine_session.TELL_ATTEMPT)
+    return session
 
 
 class Death:
@@ -79,7 +133,7 @@ async def _live_and_die(at: int) -> int:
     try:
         stage.wire.fault("partial:leg=call,side=sell,fraction=0.3,count=1; timeout_after:leg=put,side=buy,count=1")
         session = await stage.start(name=f"Rig {at}", now=False, max_hold_minutes=1)
-        stage.struck_by, stage.failing_store.point = death, death.on_disk
+        stage.struck_by, stage.watched_store.point = death, death.on_disk
         life = asyncio.create_task(_one_life(stage))
         end = asyncio.create_task(death.come.wait())
         await asyncio.wait({life, end}, return_when=asyncio.FIRST_COMPLETED)
@@ -87,7 +141,7 @@ async def _live_and_die(at: int) -> int:
             task.cancel()
         await asyncio.gather(life, end, return_exceptions=True)
         if death.come.is_set():
-            stage.struck_by, stage.failing_store.point = lambda _what: None, nowhere
+            stage.struck_by, stage.watched_store.point = lambda _what: None, nowhere
             await stage.restart()
             await stage.until_closed(seconds=2)
         await end_check(stage, session)
@@ -109,8 +163,8 @@ async def test_kill_9_between_any_two_effects() -> None:
     """Every fourth effect of a rough session here; real signals at seeded points are the chaos command's business."""
     effects = await _live_and_die(0)
     assert effects > 20
-    for at in range(1, effects + 1, 4):
-        await _live_and_die(at)
+    for effect in range(1, effects + 1, 4):
+        await _live_and_die(effect)
 
 
 async def test_kill_9_between_two_steps(stage: Stage) -> None:
@@ -161,6 +215,8 @@ async def test_config_edited_during_a_session(stage: Stage) -> None:
         source="command",
     )
     assert stage.state.exit == planned
+    await stage.restart()
+    assert (stage.phase, stage.state.exit, stage.state.params.quantity) == (Phase.LIVE, planned, 10)
     await stage.until_closed()
     await end_check(stage, session)
     assert session.exit_reason == "time_exit"

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
+from trading.engine.evidence import heard, listening
 from trading.venues.delta.clock import VenueClock
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.doorway import Departing, Doorway
@@ -162,6 +163,8 @@ class Transport:
         else:
             async with self._doorway.passage() as left:
                 response = await self._timed(self._build(call, left))
+        if listening():
+            heard(f"{call.method} {call.target}", f"HTTP {response.status_code} {response.text}")
         try:
             return read_reply(response.status_code, response.headers, response.content)
         except DeltaError as error:

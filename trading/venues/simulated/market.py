@@ -133,12 +133,14 @@ class Listings:
 
 class Market:
     """All underlyings under one seed. Times are aware UTC, resolved to the whole second; prices are dollars per one
-    unit of the underlying.
+    unit of the underlying. ``band_width`` may be set at any time: how many times as wide as fitted the price band is,
+    0 for an exchange that lets nothing trade away from its mark.
     """
 
     def __init__(self, seed: int, underlyings: Sequence[str] = ("BTC", "ETH")) -> None:
         self.seed = seed
         self.underlyings = tuple(underlyings)
+        self.band_width = 1.0
         self._driver = Driver(seed, 1)
         self._indices = {name: IndexPath(seed, UNDERLYINGS[name], self._driver) for name in self.underlyings}
         self._listings = {name: Listings(index) for name, index in self._indices.items()}
@@ -246,7 +248,7 @@ class Market:
         """The newest quote of a live option."""
         scene = self._scene(instrument.underlying, _second(at))
         smile = self._slice(scene, instrument.underlying, _second(instrument.settlement_at))
-        return quoting.quote(scene, instrument, smile, at)
+        return quoting.quote(scene, instrument, smile, at, self.band_width)
 
     def depth(self, instrument: Instrument, at: datetime) -> quoting.Depth:
         """The order book of a live option, five levels a side."""

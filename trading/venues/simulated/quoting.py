@@ -63,14 +63,14 @@ def noise(seed: int, number: int, time: int) -> int:
     return bits ^ (bits >> 16)
 
 
-def quote(scene: Scene, instrument: Instrument, smile: Slice, at: datetime) -> Quote:
-    """The newest quote of ``instrument``."""
+def quote(scene: Scene, instrument: Instrument, smile: Slice, at: datetime, band_width: float = 1.0) -> Quote:
+    """The newest quote of ``instrument``; its price band is ``band_width`` times as wide as fitted."""
     spec = UNDERLYINGS[instrument.underlying]
     strike = float(instrument.strike)
     iv = smile.iv(scene.spot, strike)
     model = greeks(instrument.option_type, scene.spot, strike, smile.years, iv)
     touch = _touch(scene, spec, instrument, smile, model.price, model.vega)
-    low, high = _band(spec, scene.spot, model.price, abs(model.delta), smile.years)
+    low, high = _band(spec, scene.spot, model.price, abs(model.delta), smile.years, band_width)
     places = -spec.tick_exponent
     return Quote(
         instrument.symbol,
@@ -164,10 +164,11 @@ def _levels(best: int, size: int, step: int, bits: int, spec: Underlying) -> Boo
     return tuple(levels)
 
 
-def _band(spec: Underlying, spot: float, mark: float, delta: float, years: float) -> tuple[int, int]:
+def _band(spec: Underlying, spot: float, mark: float, delta: float, years: float, wide: float) -> tuple[int, int]:
     width = spot * (0.002 + 0.018 * (1.0 - (1.0 - delta) ** 2.4))
     if years > 5.0 / 365.0:
         width = max(width, 0.9 * mark)
+    width *= wide
     scale = spec.ticks_per_dollar
     return max(1, math.ceil((mark - width) * scale)), math.floor((mark + width) * scale)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from trading.engine.evidence import heard
 from trading.engine.ports import Balance, VenueHealth, VenueOrder, VenueUnavailable
 from trading.strategy.events import Event, FillSeen, OrderReported, PositionsChanged, QuoteSeen, SpotSeen
 from trading.strategy.types import (
@@ -250,12 +251,16 @@ class SimulatedVenue:
         self._read()
         if self.faults.take(FaultKind.POSITIONS_FAIL):
             raise VenueUnavailable("positions could not be read")
-        return [Position(row.symbol, row.size, row.entry_price) for row in self.exchange.positions()]
+        rows = self.exchange.positions()
+        heard("positions", str(rows))
+        return [Position(row.symbol, row.size, row.entry_price) for row in rows]
 
     async def open_orders(self) -> list[OrderReport]:
         """Every order resting at the venue, stops that wait for their trigger among them."""
         self._read()
-        return [report(order) for order in (*self.exchange.open_orders(), *self.exchange.pending_orders())]
+        rows = [*self.exchange.open_orders(), *self.exchange.pending_orders()]
+        heard("open orders and stops", str(rows))
+        return [report(order) for order in rows]
 
     async def resting_orders(self) -> list[VenueOrder]:
         """Every order at rest with all that is known of it."""

@@ -267,6 +267,19 @@ def test_a_price_beyond_the_band_trades_only_up_to_the_band() -> None:
     assert max(fill.price for fill in bench.exchange.fills()) <= quote.band_high
 
 
+def test_a_market_order_finds_nothing_beyond_a_band_that_ends_at_the_mark(bench: Bench) -> None:
+    held = bench.exchange.market.band_width
+    bench.exchange.market.band_width = 0.0
+    quote = bench.quote(bench.call)
+    assert quote.band_high is not None
+    assert quote.ask is not None
+    assert quote.band_high < quote.ask
+    order = bench.exchange.place(market(bench.call, Side.BUY, 5))
+    assert (order.state, order.filled, order.reason) == (OrderState.CANCELLED, 0, "ioc_remainder")
+    bench.exchange.market.band_width = held
+    assert bench.exchange.place(market(bench.call, Side.BUY, 5)).filled == 5
+
+
 def test_ether_is_traded_with_its_own_tick_and_contract_value(bench: Bench) -> None:
     row = min(
         (row for row in bench.exchange.chain("ETH").rows if row.quote.bid is not None),
