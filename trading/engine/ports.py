@@ -52,8 +52,8 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class VenueHealth:
-    """How the link to the venue feels: what is wrong in words, of that what could not be read lately and why; round trips
-    in milliseconds (median and 99th percentile), request weight left, skew in milliseconds, age in wall seconds of the
+    """How the link to the venue feels: what is wrong in words, and of that what cannot be read and why; round trips in
+    milliseconds (median and 99th percentile), request weight left, skew in milliseconds, age in wall seconds of the
     oldest quote that is watched, and how many answers of the last five minutes were HTTP 429.
     """
 

@@ -77,7 +77,12 @@ class Account:
         self._positions = Positions(config, rest, market.products, lambda: market.watched)
         self.frames = PrivateFrames(self)
         self.stream = PrivateStream(
-            config, clock, on_frame=self.frames.take, on_change=self._stream_changed, waits=self.waits
+            config,
+            clock,
+            on_frame=self.frames.take,
+            on_change=self._stream_changed,
+            on_skipped=self.gap_seen,
+            waits=self.waits,
         )
         self._ready = asyncio.Event()
         self._stale = asyncio.Event()

@@ -13,8 +13,8 @@ WINDOW_SECONDS = 300.0
 
 
 def health(link: Link, account: Account | None) -> VenueHealth:
-    """Connected means: every stream is up, after a gap the account has been caught up, and the exchange has not shut its
-    door (key refused, maintenance).
+    """Connected means: every stream is up, after a gap the account has been caught up, and the exchange has not
+    shut its door (key refused, maintenance).
     """
     trips = link.transport.round_trips
     bucket = link.limits.signed if account is not None else link.limits.unsigned

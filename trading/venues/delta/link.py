@@ -90,7 +90,7 @@ class Link:
     async def every(
         self, seconds: float, action: Callable[[], Awaitable[object]], *, what: str, at_once: bool = False
     ) -> None:
-        """Do ``action``, which reads ``what``, every ``seconds``, for ever; a failure is told, and the next time comes."""
+        """Do ``action``, which reads ``what``, every ``seconds``, for ever, also after a failure, which is told."""
         while True:
             await self.waits.sleep(0.0 if at_once else seconds)
             at_once = False

@@ -22,6 +22,8 @@ BOTH_SOCKETS: Final = ("product_updates", "system_status")
 INDEX_CHANNELS: Final = ("spot_price", "spot_30mtwap_price")
 BOOK_CHANNELS: Final = ("ob_l2", "ob_updates")
 MAX_BOOKS: Final = 100
+THROTTLED: Final = 4429
+"""Closes a connection too many before it is accepted, which over HTTP is a 429."""
 _TOKENLESS: Final = ("product_updates", "system_status", "margins", "mmp_trigger")
 
 
@@ -37,7 +39,7 @@ async def serve_socket(
     client = str((scope.get("client") or ("127.0.0.1",))[0])
     kind = PATHS.get(scope["path"].rstrip("/"))
     if kind is None or not server.limiter.connect(client):
-        await send({"type": "websocket.close", "code": 4404 if kind is None else 4429})
+        await send({"type": "websocket.close", "code": 4404 if kind is None else THROTTLED})
         return
     await send({"type": "websocket.accept"})
     session = Session(kind, client, server.config, server.faults, server.clocks.mono())

@@ -137,6 +137,7 @@ async def test_a_fill_has_the_documented_fields(bench: Bench) -> None:
     assert (row["role"], row["fill_type"], row["settling_asset_symbol"]) == ("taker", "normal", "USD")
     assert (Decimal(row["price"]), Decimal(row["commission"])) == (fill.price, fill.commission)
     assert row["meta_data"]["effective_commission_rate"] == "0.0001"
+    assert "client_order_id" not in row
 
 
 async def test_positions_are_real_time_by_product_and_by_underlying(bench: Bench) -> None:
