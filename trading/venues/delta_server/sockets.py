@@ -81,10 +81,12 @@ class Talk:
         """Act on one message of the client."""
         try:
             message = json.loads(text)
-            kind, payload = message["type"], message.get("payload") or {}
+            kind, payload = message["type"], message.get("payload")
         except (ValueError, KeyError, TypeError, AttributeError):
             self._session.say({"type": "error", "message": "malformed message"})
             return
+        if not isinstance(payload, dict):
+            payload = {}
         if kind == "subscribe":
             self._subscribe(payload)
         elif kind == "unsubscribe":
@@ -200,6 +202,7 @@ def _channels(payload: object) -> list[Json]:
     found = []
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and isinstance(entry.get("name"), str):
-            symbols = entry.get("symbols") or []
+            symbols = entry.get("symbols")
+            symbols = symbols if isinstance(symbols, list) else []
             found.append({"name": entry["name"], "symbols": [str(one) for one in symbols]})
     return found

@@ -125,7 +125,7 @@ async def test_open_and_cancelled_orders_are_found_by_client_id(bench: Bench) ->
 
 
 async def test_unknown_orders_are_not_found(bench: Bench) -> None:
-    for path in ("/v2/orders/1", "/v2/orders/abc", "/v2/orders/client_order_id/none"):
+    for path in ("/v2/orders/1", f"/v2/orders/{10**23}", "/v2/orders/abc", "/v2/orders/client_order_id/none"):
         assert await bench.code("GET", path) == "open_order_not_found"
 
 
