@@ -52,13 +52,14 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class VenueHealth:
-    """How the link to the venue feels: round trips in milliseconds (median and 99th percentile), request weight left,
-    skew in milliseconds, age in wall seconds of the oldest quote that is watched, and how many answers of the last five
-    minutes were HTTP 429.
+    """How the link to the venue feels: what is wrong in words, and of that what cannot be read and why; round trips in
+    milliseconds (median and 99th percentile), request weight left, skew in milliseconds, age in wall seconds of the
+    oldest quote that is watched, and how many answers of the last five minutes were HTTP 429.
     """
 
     connected: bool
     detail: str = ""
+    unread: str = ""
     round_trip_ms: float | None = None
     weight_left: int | None = None
     weight_limit: int | None = None

@@ -319,6 +319,7 @@ def _venue(facts: WorkerFacts, state: SessionState | None) -> dict[str, object]:
         "name": facts.venue_name,
         "connected": health.connected,
         "detail": health.detail,
+        "unread": health.unread,
         "clock": instant(facts.venue_now),
         "speed": facts.speed,
         "quote_age_seconds": round(age, 2) if age is not None else None,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from trading.engine.ports import ModeUnavailable, VenueUnavailable
 from trading.venues.delta.errors import DeltaError
@@ -37,11 +38,13 @@ class DeltaTool(BaseCommand):
 
 @contextmanager
 def said() -> Iterator[None]:
-    """What goes wrong at the exchange, or before it, as the command's end."""
+    """What goes wrong at the exchange, before it, or with our own database, as the command's end."""
     try:
         yield
     except (ModeUnavailable, VenueUnavailable, DeltaError, BadField, ValueError) as error:
         raise CommandError(str(error)) from error
+    except DatabaseError as error:
+        raise CommandError(f"The database cannot be used: {error}. Was manage.py migrate run?") from error
 
 
 def columns(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:

@@ -60,7 +60,7 @@ def _session(runtime: Runtime) -> Iterator[Alert]:
         yield Alert("warn", f"P&L is incomplete: {totals['why_not']}.")
     refusals = (runtime.get("entry") or {}).get("refusals") or []
     if refusals and runtime.get("phase") in {"waiting", "selecting", "entering"}:
-        yield Alert("warn", f"No entry yet: {'; '.join(str(text) for text in refusals[:3])}.")
+        yield Alert("warn", f"No entry yet: {'; '.join(str(text).rstrip('.') for text in refusals[:3])}.")
 
 
 def _platform(runtime: Runtime, records: Records) -> Iterator[Alert]:
@@ -84,13 +84,17 @@ def _locks(runtime: Runtime, records: Records) -> Iterator[Alert]:
 
 def _venue(runtime: Runtime) -> Iterator[Alert]:
     venue = runtime.get("venue") or {}
+    detail = str(venue.get("detail") or "").rstrip(".")
     if venue.get("connected") is False:
-        detail = f": {venue['detail']}" if venue.get("detail") else ""
-        yield Alert(
-            "error" if in_session(runtime) else "warn", f"No connection to the venue {venue.get('name', '')}{detail}."
-        )
-    elif in_session(runtime) and venue.get("reconciled") is False and venue.get("reconciled_at"):
-        yield Alert("error", "The ledger and the venue disagree; the engine is reconciling.")
+        said = f"No connection to the venue {venue.get('name', '')}" + (f": {detail}." if detail else ".")
+        yield Alert("error" if in_session(runtime) else "warn", said)
+        return
+    if in_session(runtime) and detail:
+        yield Alert("warn", f"The venue answers, but: {detail}.")
+    if in_session(runtime) and venue.get("reconciled") is False and venue.get("reconciled_at"):
+        different = "The ledger and the venue disagree; the engine is reconciling."
+        unknown = "What the venue holds is not known while it cannot be read; the engine asks again."
+        yield Alert("error", unknown if venue.get("unread") else different)
 
 
 def _setup(runtime: Runtime, records: Records) -> Iterator[Alert]:

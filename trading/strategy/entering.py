@@ -9,34 +9,27 @@ from trading.strategy.events import ChainRead, LoadChain, Watch
 from trading.strategy.execution import close_intent, entry_intent
 from trading.strategy.machine import Trigger
 from trading.strategy.margin import margin_refusal
-from trading.strategy.orders import cancel_working
+from trading.strategy.orders import ABSENT_CODE, cancel_working
 from trading.strategy.schedule import IST, exit_plan, next_entry
 from trading.strategy.selection import Selection, select
 from trading.strategy.state import LegState
 from trading.strategy.turn import Turn
-from trading.strategy.types import ChainRow, ExitReason, Phase, Position, Purpose
+from trading.strategy.types import ChainRow, ExitReason, OrderStatus, Phase, Position, Purpose
 
 SELECT_AGAIN_SECONDS = 5.0
 CHAIN_REPLY_SECONDS = 60.0
 ATTEMPT_OVERHEAD_SECONDS = 5
 NOT_OUR_STRIKES = frozenset({"in_the_money", "delta_band", "premium_band", "expected_move"})
-FATAL_CODES = frozenset(
+PASSING_CODES = frozenset(
     {
-        "forbidden",
-        "insufficient_margin",
-        "invalid_api_key",
-        "ip_not_whitelisted_for_api_key",
-        "maintenance",
-        "naked_short_restricted",
-        "no_keys",
-        "signature_mismatch",
-        "trading_blocked",
-        "trading_mode",
-        "unauthorized_api_access",
-        "unauthorizedapiaccess",
+        *("order_size_not_available_in_orderbook", "order_size_exceed_available", "no_liquidity_for_market_order"),
+        *("unsupported", "immediate_execution_post_only", "self_matching_disrupted_post_only"),
+        *("overlapping_buy_sell_orders", "stale_order", "unavailable", "expired_signature", "signatureexpired"),
+        *("rate_limit_exceeded", "too_many_requests", "rate_budget", "internal_server_error", "html", "bad_json"),
+        *("bad_body", "timeout", "disconnected", "not_sent", "not_ready", ABSENT_CODE),
     }
 )
-"""Refusals that another attempt would only get again."""
+"""Refusals that may pass by the next attempt. Every other one, and one that nobody knows, would only come again."""
 
 
 def waiting(turn: Turn) -> None:
@@ -181,9 +174,9 @@ def _drive_entry(turn: Turn, leg: LegState) -> None:
         cancel_working(turn, leg, Purpose.ENTRY)
     if entries or leg.entry_size >= leg.target or leg.blocked:
         return
-    refused = leg.done[-1] if leg.done and leg.done[-1].code else None
-    if refused is not None and refused.code in FATAL_CODES:
-        turn.update_leg(leg, blocked=f"the venue refused: {refused.detail or refused.code}")
+    last = leg.done[-1] if leg.done else None
+    if last is not None and last.status is OrderStatus.REJECTED and last.code and last.code not in PASSING_CODES:
+        turn.update_leg(leg, blocked=f"the venue refused: {last.detail or last.code}")
     elif leg.attempts >= turn.state.params.order_attempts:
         turn.update_leg(leg, blocked=f"{leg.attempts} attempts are used up")
     elif (intent := entry_intent(turn.state.strategy_id, leg, turn.state.params)) is not None:

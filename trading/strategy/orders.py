@@ -49,7 +49,7 @@ def absorb_report(turn: Turn, report: OrderReport) -> None:
     elif changed.status is OrderStatus.UNKNOWN and order.status is not OrderStatus.UNKNOWN:
         turn.say(
             "order_unknown",
-            f"{_name(changed)}: no answer from the venue, asking what became of it",
+            f"{_name(changed)}: {_doubt(changed)}; asking what became of it",
             "warning",
             client_order_id=report.client_order_id,
         )
@@ -157,6 +157,10 @@ def _refusal(order: OrderState) -> str:
     if order.code == ABSENT_CODE:
         return "never reached the venue"
     return f"was refused: {order.detail or order.code or 'no reason given'}"
+
+
+def _doubt(order: OrderState) -> str:
+    return order.detail.rstrip(".") or "no answer from the venue"
 
 
 def _name(order: OrderState) -> str:

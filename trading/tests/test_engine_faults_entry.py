@@ -11,7 +11,7 @@ from trading.tests.scene import Scene, assert_settled, said
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BUSY = "code=server_busy"
+BUSY = "code=unavailable"
 LOST = "lost_fill:side=sell"
 
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 from pytest_django import Settings
 
 from accounts.models import AuditEvent
@@ -99,6 +100,15 @@ def test_a_good_account_passes_and_is_stored() -> None:
         11,
     )
     assert AuditEvent.objects.get(action="preflight").outcome == "ok"
+
+
+def test_without_a_database_the_table_is_shown_and_the_reason_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(**given: object) -> None:
+        raise OperationalError("no such table: trading_preflightrun")
+
+    monkeypatch.setattr(preflight, "record_preflight", missing)
+    with pytest.raises(CommandError, match=r"no such table.*migrate"):
+        run(preflight.Command)
 
 
 def test_a_wrong_secret_fails_and_shows_no_secret(pointed: Settings) -> None:

@@ -87,9 +87,11 @@ def serve(app: Any, host: str, port: int) -> None:
     """
     # daphne installs its reactor when it is imported.
     from daphne.endpoints import build_endpoint_description_strings
-    from daphne.server import Server, twisted_loop
+    from daphne.server import twisted_loop
     from twisted.internet import reactor as twisted_reactor
     from twisted.internet.defer import Deferred
+
+    from trading.venues.delta_server.serving import SimulatorServer
 
     reactor: Any = twisted_reactor
 
@@ -98,7 +100,7 @@ def serve(app: Any, host: str, port: int) -> None:
 
     asyncio.set_event_loop(twisted_loop)
     endpoints = build_endpoint_description_strings(host=host, port=port)
-    server = Server(app, endpoints=endpoints, server_name="delta-simulator", websocket_handshake_timeout=10)
+    server = SimulatorServer(app, endpoints=endpoints, server_name="delta-simulator", websocket_handshake_timeout=10)
     # Tasks that are still there when the interpreter ends crash it: all of them end before the reactor does.
     reactor.addSystemEventTrigger("before", "shutdown", end)
     server.run()

@@ -70,7 +70,8 @@ class Command(DeltaTool):
         detail: dict[str, object] = {"mode": mode, "client_order_id": intent.client_order_id}
         detail |= {"side": intent.side.value, "size": intent.size, "limit": str(intent.limit_price or "market")}
         # Before it leaves: an order without a trace would be worse than a trace without an order.
-        self._audit("ask", "ok", intent, detail)
+        with said():
+            self._audit("ask", "ok", intent, detail)
         try:
             report = self.at_exchange(_place(config, intent))
         except CommandError as refusal:
@@ -78,10 +79,11 @@ class Command(DeltaTool):
             known = isinstance(cause, DeltaError) and cause.definitive
             self._audit("send", "refused" if known else "failed", intent, {**detail, "reason": str(refusal)})
             raise CommandError(str(refusal) if known else f"{refusal} {FATE_UNKNOWN}") from cause
-        self._audit("send", "ok", intent, {**detail, "order_id": report.venue_order_id, "filled": report.filled})
         price = "" if report.average_price is None else f" at {report.average_price:f}"
         state = report.status.value if report.status else report.outcome.value
         self.stdout.write(f"Order {report.venue_order_id}: {state}, {report.filled} of {intent.size} filled{price}")
+        with said():
+            self._audit("send", "ok", intent, {**detail, "order_id": report.venue_order_id, "filled": report.filled})
 
     def _audit(self, step: str, outcome: str, intent: OrderIntent, detail: dict[str, object]) -> None:
         action = f"manual_order.{step}"

@@ -37,7 +37,8 @@ class Command(DeltaTool):
         findings = [*_installation(mode), *self.at_exchange(_look(config))]
         self._tell(mode, config, findings)
         checks = [asdict(finding) for finding in findings]
-        run = record_preflight(mode=mode, environment=config.environment, checks=checks, source=LOCAL)
+        with said():
+            run = record_preflight(mode=mode, environment=config.environment, checks=checks, source=LOCAL)
         if not run.passed:
             failed = [finding.name for finding in findings if not finding.passed]
             raise CommandError(f"Pre-flight failed: {', '.join(failed)}")

@@ -40,6 +40,7 @@ from trading.venues.delta.positions import Positions
 from trading.venues.delta.private_stream import PrivateFrames, PrivateStream, SeenTrade, channels
 from trading.venues.delta.rest import Rest
 from trading.venues.delta.stream import Waits
+from trading.venues.delta.troubles import Troubles
 
 log = logging.getLogger("trading.venues.delta")
 PRIORITIES = {Purpose.ENTRY: Priority.ENTRY, Purpose.STOP: Priority.STOP}
@@ -58,6 +59,7 @@ class Account:
         market: Market,
         inbox: Inbox,
         *,
+        troubles: Troubles,
         waits: Waits | None = None,
     ) -> None:
         self.config = config
@@ -67,6 +69,7 @@ class Account:
         self._clock = clock
         self._market = market
         self._inbox = inbox
+        self._troubles = troubles
         self.fills = FillDesk(
             config, rest, self.memory, clock, product_id=self._product_id, emit=self._emit_fill, waits=self.waits
         )
@@ -74,7 +77,12 @@ class Account:
         self._positions = Positions(config, rest, market.products, lambda: market.watched)
         self.frames = PrivateFrames(self)
         self.stream = PrivateStream(
-            config, clock, on_frame=self.frames.take, on_change=self._stream_changed, waits=self.waits
+            config,
+            clock,
+            on_frame=self.frames.take,
+            on_change=self._stream_changed,
+            on_skipped=self.gap_seen,
+            waits=self.waits,
         )
         self._ready = asyncio.Event()
         self._stale = asyncio.Event()
@@ -285,19 +293,23 @@ class Account:
         self._stale.clear()
         started = self._clock.now()
         try:
-            resting = {report.venue_order_id: report for report in await self.open_orders()}
-            for report in resting.values():
-                self._report(report)
-            await self._read_working(frozenset(resting))
-            await self.fills.catch_up(self._caught_up_at or started)
-            await self.read_balance()
-            await self._compare_positions()
+            with self._troubles.watching("account"):
+                await self._read_all(started)
         except BaseException:
             self._stale.set()
             raise
         self._caught_up_at = started
         if not self._stale.is_set():
             self._ready.set()
+
+    async def _read_all(self, started: datetime) -> None:
+        resting = {report.venue_order_id: report for report in await self.open_orders()}
+        for report in resting.values():
+            self._report(report)
+        await self._read_working(frozenset(resting))
+        await self.fills.catch_up(self._caught_up_at or started)
+        await self.read_balance()
+        await self._compare_positions()
 
     async def fall_back(self) -> None:
         """One step of the fallback while the private stream is down or lacks a channel: read this process's working

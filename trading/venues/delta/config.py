@@ -55,6 +55,8 @@ class DeltaConfig:
         ``order_wait_seconds`` bounds how long an order may wait for its turn before it is refused here, unsent.
         Keep-alive connections end on our side after ``keepalive_seconds``, before the exchange ends them.
         ``connect_wait_seconds`` is how long connecting may hold the engine up; the rest happens behind it.
+        ``ws_throttled_seconds`` is how long, up to twice as long, a socket stays away after HTTP 429 (§7.1: five to ten
+        minutes); REST stands in.
         ``quota_seconds`` is how often the exchange's own meter is read (India only; 0 for never).
 
     Silence
@@ -123,6 +125,7 @@ class DeltaConfig:
     backoff_first: float = 1.0
     backoff_last: float = 30.0
     connects_per_window: int = 60
+    ws_throttled_seconds: float = 300.0
     quote_fallback_seconds: float = 10.0
     fallback_seconds: float = 5.0
     order_fallback_seconds: float = 2.0

@@ -68,12 +68,12 @@ class DryRunVenue:
 
     async def chain(self, underlying: str) -> Chain:
         """All live options of ``underlying`` with quotes."""
-        with unavailable():
+        with unavailable(self.link, "option chain"):
             return await self.market.chain(underlying)
 
     async def watch(self, underlying: str, symbols: Sequence[str]) -> None:
         """Stream quotes of exactly these symbols and the index of ``underlying``."""
-        with unavailable():
+        with unavailable(self.link, "quotes"):
             await self.market.watch(underlying, symbols)
 
     async def poll(self) -> list[Event]:

@@ -82,6 +82,11 @@ def need_text(row: Row, name: str) -> str:
     return value
 
 
+def flag(row: Row, name: str) -> bool:
+    """Whether a flag is set: a boolean, or a word for one; missing is not set."""
+    return str(row.get(name)).lower() in ("true", "1")
+
+
 def inner(row: Row, name: str) -> Row:
     """An object inside a row; empty when missing or null."""
     value = row.get(name)

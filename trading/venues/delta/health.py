@@ -13,13 +13,17 @@ WINDOW_SECONDS = 300.0
 
 
 def health(link: Link, account: Account | None) -> VenueHealth:
-    """Connected means: every stream is up, and after a gap the account has been caught up."""
+    """Connected means: every stream is up, after a gap the account has been caught up, and the exchange has not
+    shut its door (key refused, maintenance).
+    """
     trips = link.transport.round_trips
     bucket = link.limits.signed if account is not None else link.limits.unsigned
+    unread = "; ".join(link.troubles.told())
     up = link.market.stream.whole and (account is None or (account.stream.whole and account.ready))
     return VenueHealth(
-        connected=up,
+        connected=up and not link.troubles.shut,
         detail="; ".join(problems(link, account)),
+        unread=unread,
         round_trip_ms=trips.percentile(0.5),
         weight_left=bucket.left,
         weight_limit=bucket.budget,
@@ -37,7 +41,7 @@ def _oldest(ages: Mapping[str, float | None]) -> float | None:
 
 def problems(link: Link, account: Account | None) -> list[str]:
     """What is wrong now, one sentence each; nothing when all is well."""
-    found: list[str] = []
+    found = link.troubles.told()
     for stream in (link.market.stream, account.stream if account is not None else None):
         if stream is None:
             continue

@@ -19,6 +19,7 @@ from trading.venues.delta.market import Market
 from trading.venues.delta.rest import Rest
 from trading.venues.delta.stream import Waits
 from trading.venues.delta.transport import Transport
+from trading.venues.delta.troubles import Troubles
 
 log = logging.getLogger("trading.venues.delta")
 WARM_CONNECTIONS = 2
@@ -56,6 +57,7 @@ class Link:
         )
         self.rest = Rest(config, self.transport)
         self.inbox = Inbox()
+        self.troubles = Troubles(self.waits.mono)
         self.market = Market(config, self.rest, self.clock, self.inbox, waits=self.waits)
         self.maintenance = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -70,9 +72,9 @@ class Link:
         config = self.config
         chores = (
             self.market.stream.run(),
-            self.every(config.warm_seconds, self.warm, at_once=not self.clock.synced),
-            self.every(config.products_seconds, self.market.products.fresh),
-            self.every(config.wall(config.fallback_seconds), self._fall_back),
+            self.every(config.warm_seconds, self.warm, what="clock", at_once=not self.clock.synced),
+            self.every(config.products_seconds, self.market.products.fresh, what="products"),
+            self.every(config.wall(config.fallback_seconds), self._fall_back, what="quotes"),
         )
         self._tasks = [asyncio.ensure_future(chore) for chore in (*chores, *more)]
 
@@ -85,13 +87,16 @@ class Link:
         self.market.stream.up = False
         await self.transport.close()
 
-    async def every(self, seconds: float, action: Callable[[], Awaitable[object]], *, at_once: bool = False) -> None:
-        """Do ``action`` every ``seconds``, for ever; a failure is logged and the next time comes."""
+    async def every(
+        self, seconds: float, action: Callable[[], Awaitable[object]], *, what: str, at_once: bool = False
+    ) -> None:
+        """Do ``action``, which reads ``what``, every ``seconds``, for ever, also after a failure, which is told."""
         while True:
             await self.waits.sleep(0.0 if at_once else seconds)
             at_once = False
             try:
-                await action()
+                with self.troubles.watching(what):
+                    await action()
             except (DeltaError, BadField) as error:
                 log.warning("%s", error, extra={"event": "delta_chore_failed"})
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from trading.strategy.types import Chain, ChainRow, Instrument
 from trading.venues.delta import parse
@@ -59,7 +60,12 @@ class Market:
         await self.products.know(quotes)
         spot = parse.spot_of(rows, underlying)
         options = self.products.of(underlying)
-        chain = tuple(ChainRow(option, quotes[option.symbol]) for option in options if option.symbol in quotes)
+        restricted = parse.restrictions_of(rows)
+        chain = tuple(
+            ChainRow(_restricted(option, restricted), quotes[option.symbol])
+            for option in options
+            if option.symbol in quotes
+        )
         listed = {option.symbol for option in options}
         unlisted = [f"{symbol}: not among the live products" for symbol in quotes if symbol not in listed]
         return Chain(
@@ -140,3 +146,10 @@ class Market:
             level = logging.INFO if status in LIVE else logging.WARNING
             log.log(level, "The exchange's status is %s", status, extra={"event": "delta_system_status"})
         self.status = status
+
+
+def _restricted(option: Instrument, statuses: Mapping[str, str]) -> Instrument:
+    """The option as its ticker knows it, where that is more than what the products said."""
+    if option.trading_status != parse.OPERATIONAL or option.symbol not in statuses:
+        return option
+    return replace(option, trading_status=statuses[option.symbol])

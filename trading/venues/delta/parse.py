@@ -13,6 +13,7 @@ from trading.venues.delta.fields import (
     BadField,
     Row,
     decimal,
+    flag,
     inner,
     moment,
     need_moment,
@@ -24,6 +25,9 @@ from trading.venues.delta.fields import (
     whole,
 )
 
+OPERATIONAL = "operational"
+REDUCE_ONLY = "reduce_only"
+"""Our word for a contract that takes only orders that reduce: product spec or ticker flag (§2.2, §2.3, seen live)."""
 OPTION_TYPES = {"call_options": OptionType.CALL, "put_options": OptionType.PUT}
 
 
@@ -34,7 +38,7 @@ def instrument(row: Row) -> Instrument:
         raise BadField(f"contract type {kind or 'missing'}")
     if (state := text(row, "state")) not in ("live", ""):
         raise BadField(f"state {state}")
-    if row.get("is_quanto") in (True, "true"):
+    if flag(row, "is_quanto"):
         raise BadField("quanto")
     if (notional := text(row, "notional_type")) not in ("vanilla", ""):
         raise BadField(f"notional type {notional}")
@@ -48,11 +52,31 @@ def instrument(row: Row) -> Instrument:
         settlement_at=need_moment(row, "settlement_time"),
         tick_size=positive(row, "tick_size"),
         contract_value=positive(row, "contract_value"),
-        trading_status=text(row, "trading_status") or "unknown",
+        trading_status=_status(row, specs),
         taker_rate=_rate(row, "taker_commission_rate"),
         maker_rate=_rate(row, "maker_commission_rate"),
         premium_cap_rate=_rate(specs, "premium_commission_rate"),
     )
+
+
+def _status(row: Row, specs: Row) -> str:
+    if flag(specs, "only_reduce_only_orders_allowed"):
+        return REDUCE_ONLY
+    return text(row, "trading_status") or "unknown"
+
+
+def restrictions_of(rows: Iterable[Row]) -> dict[str, str]:
+    """Trading status by symbol of the contracts whose tickers say that they do not trade freely now: newer than what
+    the products said minutes ago.
+    """
+    found: dict[str, str] = {}
+    for row in rows:
+        status = text(row, "product_trading_status") or OPERATIONAL
+        if flag(row, "oi_reduce_only_mode"):
+            status = REDUCE_ONLY
+        if status != OPERATIONAL:
+            found[text(row, "symbol")] = status
+    return found
 
 
 def _rate(row: Row, name: str) -> Decimal:

@@ -36,11 +36,17 @@ class PrivateStream(Stream):
         *,
         on_frame: Callable[[Row], None],
         on_change: Callable[[bool], None],
+        on_skipped: Callable[[str], None],
         waits: Waits | None = None,
     ) -> None:
         super().__init__("private", config.ws_private_url, config, on_frame=on_frame, on_change=on_change, waits=waits)
         self._clock = clock
+        self._on_skipped = on_skipped
         self._signer = Signer(config.api_key, config.api_secret)
+
+    def skipped(self, frame: Row) -> None:
+        """What an unreadable frame told of the account never comes again: it has to be read."""
+        self._on_skipped(f"a frame of {frame.get('type')} could not be read")
 
     async def greet(self) -> None:
         """Authenticate. Raises DeltaError with the exchange's reason."""
@@ -177,6 +183,8 @@ class PrivateFrames:
         for row in rows:
             symbol = text(row, "symbol") or text(row, "product_symbol")
             size = whole(row, "size")
+            if size is None and frame.get("action") == "delete":
+                size = 0
             if symbol and size is not None:
                 self.positions[symbol] = size
                 self._listener.position_seen(symbol, size)

@@ -101,6 +101,8 @@ class Stream:
             except (OSError, WebSocketException, StreamBroken, ValueError) as error:
                 failures = 0 if self.up else failures
                 self._down(_why(error))
+                if _throttled(error):
+                    await self.waits.sleep(self.config.ws_throttled_seconds * (1 + self.waits.jitter()))
             failures += 1
             await self.waits.sleep(self.pause(failures))
 
@@ -195,9 +197,16 @@ class Stream:
             log.warning(
                 "A frame of %s was left out: %s", frame.get("type"), error, extra={"event": "delta_frame_skipped"}
             )
+            self.skipped(frame)
+
+    def skipped(self, frame: Row) -> None:
+        """A frame could not be read; the public streams come again by themselves."""
 
     def _acknowledged(self, frame: Row) -> None:
-        for channel in frame.get("channels") or ():
+        channels = frame.get("channels")
+        for channel in channels if isinstance(channels, list) else ():
+            if not isinstance(channel, Mapping):
+                continue
             name = str(channel.get("name", ""))
             self._unacknowledged.discard(name)
             if error := channel.get("error"):
@@ -243,9 +252,14 @@ def _differences(some: Mapping[str, tuple[str, ...]], others: Mapping[str, tuple
     return channels
 
 
+def _throttled(error: Exception) -> bool:
+    return isinstance(error, InvalidStatus) and error.response.status_code == 429
+
+
 def _why(error: Exception) -> str:
     """The failure in words that carry no secret."""
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
-        return f"refused with HTTP {status}" + (": too many connections, waiting" if status == 429 else "")
+        waiting = ": too many connections; waiting five minutes or more" if status == 429 else ""
+        return f"refused with HTTP {status}{waiting}"
     return str(error) if isinstance(error, StreamBroken) else f"{type(error).__name__}: {error}"[:200]

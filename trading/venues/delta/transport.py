@@ -210,7 +210,7 @@ class Transport:
         detail = self._signer.scrub(error.detail)
         if detail == error.detail:
             return error
-        return DeltaError(self._signer.scrub(error.code), detail, status=error.status)
+        return DeltaError(self._signer.scrub(error.code), detail, status=error.status, context=error.context)
 
 
 @lru_cache(maxsize=64)

@@ -27,10 +27,11 @@ from trading.venues.delta.stream import Waits
 
 
 @contextmanager
-def unavailable() -> Iterator[None]:
-    """What goes wrong in a read becomes the port's VenueUnavailable, with the advice in its text."""
+def unavailable(link: Link, what: str) -> Iterator[None]:
+    """What goes wrong in reading ``what`` becomes the port's VenueUnavailable, with the advice in its text."""
     try:
-        yield
+        with link.troubles.watching(what):
+            yield
     except (DeltaError, BadField) as error:
         raise VenueUnavailable(str(error)) from error
 
@@ -50,7 +51,13 @@ class DeltaVenue:
         self.link = Link(config, http=http, wall=wall, waits=waits)
         self.market = self.link.market
         self.account = Account(
-            config, self.link.rest, self.link.clock, self.market, self.link.inbox, waits=self.link.waits
+            config,
+            self.link.rest,
+            self.link.clock,
+            self.market,
+            self.link.inbox,
+            troubles=self.link.troubles,
+            waits=self.link.waits,
         )
         self.records = Records(self.link.rest, self.account.memory, self.account.fills)
         self.dead_man = DeadMan(
@@ -93,11 +100,11 @@ class DeltaVenue:
             account.stream.run(),
             account.run(),
             account.fills.run(),
-            every(config.wall(config.order_fallback_seconds), account.fall_back),
-            every(config.balance_seconds, account.read_balance),
+            every(config.wall(config.order_fallback_seconds), account.fall_back, what="working orders"),
+            every(config.balance_seconds, account.read_balance, what="balance"),
         ]
         if config.quota_seconds:
-            chores.append(every(config.quota_seconds, self.link.read_meter))
+            chores.append(every(config.quota_seconds, self.link.read_meter, what="meter"))
         if config.dead_man:
             chores.append(self.dead_man.run())
         return chores
@@ -109,13 +116,13 @@ class DeltaVenue:
 
     async def chain(self, underlying: str) -> Chain:
         """All live options of ``underlying`` with quotes."""
-        with unavailable():
+        with unavailable(self.link, "option chain"):
             return await self.market.chain(underlying)
 
     async def watch(self, underlying: str, symbols: Sequence[str]) -> None:
         """Stream quotes of exactly these symbols, the index of ``underlying``, and this account's orders and fills."""
         await self.account.follow(symbols)
-        with unavailable():
+        with unavailable(self.link, "quotes"):
             await self.market.watch(underlying, symbols)
 
     async def poll(self) -> list[Event]:
@@ -145,42 +152,44 @@ class DeltaVenue:
 
     async def fills(self, client_order_ids: Sequence[str], since: datetime) -> list[Fill]:
         """All fills of these orders."""
-        with unavailable():
+        with unavailable(self.link, "fills"):
             return await self.account.fills_of(client_order_ids, since)
 
     async def positions(self) -> list[Position]:
         """Everything the account holds."""
-        with unavailable():
+        with unavailable(self.link, "positions"):
             return await self.account.positions()
 
     async def open_orders(self) -> list[OrderReport]:
         """Every order resting at the exchange."""
-        with unavailable():
+        with unavailable(self.link, "orders"):
             return await self.account.open_orders()
 
     async def resting_orders(self) -> list[VenueOrder]:
         """Every order at rest with all that is known of it."""
-        with unavailable():
+        with unavailable(self.link, "orders"):
             return await self.records.resting()
 
     async def past_orders(self, since: datetime) -> list[VenueOrder]:
         """Every order that has ended since then."""
-        with unavailable():
+        with unavailable(self.link, "order history"):
             return await self.records.past(since)
 
     async def executions(self, since: datetime) -> list[Fill]:
         """Every fill since then of an order with a client order id."""
-        with unavailable():
+        with unavailable(self.link, "fills"):
             return await self.records.executions(since)
 
     async def balance(self) -> Balance:
         """The account's cash."""
-        with unavailable():
+        try:
             return await self.account.balance()
+        except (DeltaError, BadField) as error:
+            raise VenueUnavailable(str(error)) from error
 
     async def margin_required(self, rows: Sequence[ChainRow], size: int) -> Decimal | None:
         """What selling these would bind by the exchange's estimate; None when it is not to be asked."""
-        with unavailable():
+        with unavailable(self.link, "margin"):
             return await self.account.margin_required(rows, size)
 
     def health(self) -> VenueHealth:

@@ -53,6 +53,8 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
     try:
         data = loads(body)
     except ValueError:
+        if status >= 400 and body.lstrip()[:1] not in (b"{", b"["):
+            raise _page(status, body) from None
         raise DeltaError("bad_json", f"HTTP {status} with {len(body)} bytes that are not JSON", status=status) from None
     if isinstance(data, Mapping) and "success" not in data and status < 400 and "error" not in data:
         return Reply(data, {})
@@ -73,7 +75,7 @@ def _refusal(status: int, error: object) -> DeltaError:
 
 
 def _page(status: int, body: bytes) -> DeltaError:
-    """An HTML page: the front door's refusal, maintenance, or some proxy."""
+    """A page, or a word of plain text: the front door's refusal, maintenance, or some proxy."""
     if status == 403:
         return DeltaError("forbidden", "HTTP 403 with a page instead of an answer", status=status)
     if any(word in body.lower() for word in MAINTENANCE_WORDS):

@@ -34,7 +34,7 @@ class ServerConfig:
     ``read_only`` keys may not trade; an empty ``allowed_ips`` allows every address.
     """
 
-    api_key: str = DEFAULT_KEY
+    api_key: str = field(default=DEFAULT_KEY, repr=False)
     api_secret: str = field(default=DEFAULT_SECRET, repr=False)
     user_id: int = USER_ID
     read_only: bool = False

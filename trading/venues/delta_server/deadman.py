@@ -46,9 +46,7 @@ class Heartbeat:
     @property
     def patience(self) -> float:
         """Seconds from the last acknowledgement until it acts."""
-        missed = [
-            int(action.get("unhealthy_count", 1)) for action in self.config if action["action"] == "cancel_orders"
-        ]
+        missed = [int(action["unhealthy_count"]) for action in self.config if action["action"] == "cancel_orders"]
         return self.ttl * min(missed, default=1)
 
     @property
@@ -83,6 +81,9 @@ class DeadMan:
         for action in actions:
             if not isinstance(action, dict) or action.get("action") not in _ACTIONS:
                 raise bad_schema("config", "an action is cancel_orders or spreads")
+            action["unhealthy_count"] = integer(action, "unhealthy_count") or 1
+            if action["unhealthy_count"] < 1:
+                raise bad_schema("unhealthy_count", "unhealthy_count is at least 1")
         self._beats[name] = Heartbeat(
             heartbeat_id=name,
             impact=impact,

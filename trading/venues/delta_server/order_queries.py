@@ -8,7 +8,7 @@ from trading.venues.delta_server.orders import fill_row
 from trading.venues.delta_server.paging import MAX_ROWS, page_size, rows_page
 from trading.venues.delta_server.router import READ, rest
 from trading.venues.delta_server.server import DeltaServer
-from trading.venues.delta_server.wire import Json, Page, Request, WireError, id_list, text_list
+from trading.venues.delta_server.wire import MOST, Json, Page, Request, WireError, id_list, text_list
 from trading.venues.simulated.records import FillRecord, OrderRecord, OrderState
 
 _KINDS = {
@@ -81,10 +81,14 @@ def order_by_client_id(server: DeltaServer, request: Request, client_oid: str) -
 def order_by_id(server: DeltaServer, request: Request, order_id: str) -> Json:
     """An order in any state."""
     server.exchange.catch_up()
-    found = server.exchange.find(order_id=int(order_id)) if order_id.isdecimal() else None
+    found = server.exchange.find(order_id=int(order_id)) if _is_id(order_id) else None
     if found is None:
         raise WireError(404, "open_order_not_found", order_id=order_id)
     return shown(server, found)
+
+
+def _is_id(text: str) -> bool:
+    return text.isdecimal() and int(text) < MOST
 
 
 @rest.route("GET", "/v2/fills", weight=10, access=READ)

@@ -122,7 +122,11 @@ def cancel_all(server: DeltaServer, request: Request) -> Json:
 
 def _types(body: Mapping[str, Any]) -> list[str]:
     found = body.get("contract_types") or []
-    return [part.strip() for part in found.split(",")] if isinstance(found, str) else list(found)
+    if isinstance(found, str):
+        return [part.strip() for part in found.split(",")]
+    if not isinstance(found, list):
+        raise bad_schema("contract_types", "contract_types is a list")
+    return found
 
 
 def _batch(server: DeltaServer, body: Mapping[str, Any]) -> tuple[Instrument, list[Json]]:

@@ -172,13 +172,12 @@ def order_row(order: OrderRecord, user_id: int, blocked: Decimal = Decimal(0)) -
 
 
 def fill_row(fill: FillRecord, order: OrderRecord | None, config: SimulatedConfig, user_id: int) -> Json:
-    """A fill as REST shows it; ``commission`` includes GST."""
+    """A fill as REST shows it (§3.6): it names its order by the exchange's id alone; ``commission`` includes GST."""
     rate = config.taker_rate if fill.role == "taker" else config.maker_rate
     return {
         "id": fill.id,
         "user_id": user_id,
         "order_id": fill.order_id,
-        "client_order_id": fill.client_order_id or None,
         "product_id": fill.product_id,
         "product_symbol": fill.symbol,
         "side": fill.side.value,

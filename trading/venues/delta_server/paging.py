@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from trading.venues.delta_server.wire import Page, bad_schema, integer
+from trading.venues.delta_server.wire import MOST, Page, bad_schema, integer
 from trading.venues.simulated.ledger import Ledger
 from trading.venues.simulated.records import FillRecord, OrderRecord, Transaction
 
@@ -30,7 +30,7 @@ def key_of(params: Mapping[str, str], name: str) -> int | None:
         found = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         found = ""
-    if not found.startswith("k") or not found[1:].isdecimal():
+    if not found.startswith("k") or not found[1:].isdecimal() or int(found[1:]) >= MOST:
         raise bad_schema(name, "unknown cursor")
     return int(found[1:])
 

@@ -22,6 +22,8 @@ BOTH_SOCKETS: Final = ("product_updates", "system_status")
 INDEX_CHANNELS: Final = ("spot_price", "spot_30mtwap_price")
 BOOK_CHANNELS: Final = ("ob_l2", "ob_updates")
 MAX_BOOKS: Final = 100
+THROTTLED: Final = 4429
+"""Closes a connection too many before it is accepted, which over HTTP is a 429."""
 _TOKENLESS: Final = ("product_updates", "system_status", "margins", "mmp_trigger")
 
 
@@ -37,7 +39,7 @@ async def serve_socket(
     client = str((scope.get("client") or ("127.0.0.1",))[0])
     kind = PATHS.get(scope["path"].rstrip("/"))
     if kind is None or not server.limiter.connect(client):
-        await send({"type": "websocket.close", "code": 4404 if kind is None else 4429})
+        await send({"type": "websocket.close", "code": 4404 if kind is None else THROTTLED})
         return
     await send({"type": "websocket.accept"})
     session = Session(kind, client, server.config, server.faults, server.clocks.mono())
@@ -79,10 +81,12 @@ class Talk:
         """Act on one message of the client."""
         try:
             message = json.loads(text)
-            kind, payload = message["type"], message.get("payload") or {}
+            kind, payload = message["type"], message.get("payload")
         except (ValueError, KeyError, TypeError, AttributeError):
             self._session.say({"type": "error", "message": "malformed message"})
             return
+        if not isinstance(payload, dict):
+            payload = {}
         if kind == "subscribe":
             self._subscribe(payload)
         elif kind == "unsubscribe":
@@ -198,6 +202,7 @@ def _channels(payload: object) -> list[Json]:
     found = []
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and isinstance(entry.get("name"), str):
-            symbols = entry.get("symbols") or []
+            symbols = entry.get("symbols")
+            symbols = symbols if isinstance(symbols, list) else []
             found.append({"name": entry["name"], "symbols": [str(one) for one in symbols]})
     return found

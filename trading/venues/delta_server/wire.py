@@ -13,6 +13,8 @@ from trading.venues.simulated.records import ExchangeError
 
 Json = dict[str, Any]
 MAX_IDS = 10
+MOST = 2**63
+"""Ids, sizes and times are signed integers of 64 bits."""
 
 
 class WireError(Exception):
@@ -131,7 +133,7 @@ def text_list(params: Mapping[str, str], name: str, *, limit: int | None = None)
 def id_list(params: Mapping[str, str], name: str) -> list[int]:
     """A comma-separated list of at most ten ids."""
     found = text_list(params, name, limit=MAX_IDS)
-    if not all(part.isdecimal() for part in found):
+    if not all(part.isdecimal() and int(part) < MOST for part in found):
         raise bad_schema(name, "ids are integers")
     return [int(part) for part in found]
 
@@ -152,7 +154,7 @@ def _whole(value: object) -> bool:
         number = Decimal(text)
     except ArithmeticError:
         return False
-    return number.is_finite() and number == number.to_integral_value()
+    return number.is_finite() and abs(number) < MOST and number == number.to_integral_value()
 
 
 def decimal(params: Mapping[str, Any], name: str) -> Decimal | None:

@@ -272,6 +272,19 @@ async def test_a_position_after_a_trade_is_remembered() -> None:
     assert desk.venue.account.frames.positions == {PUT: -10, CALL: -3}
 
 
+async def test_a_position_that_is_deleted_without_a_size_is_gone() -> None:
+    desk = await with_order(Desk())
+    desk.venue.account.frames.take(trade_frame(po=-10))
+    desk.venue.account.frames.take({"type": "positions", "action": "delete", "symbol": PUT})
+    assert desk.venue.account.frames.positions == {PUT: 0}
+
+
+async def test_an_account_frame_that_cannot_be_read_has_the_account_read_again() -> None:
+    desk = await Desk().ready()
+    desk.venue.account.stream._take({"type": "orders", "action": "update", "symbol": PUT, "state": "half_open"})
+    assert not desk.venue.account.ready
+
+
 async def test_the_dead_man_switch_is_armed_only_while_entries_rest() -> None:
     desk = await with_order(Desk(dead_man=True))
     for route in ("heartbeat", "heartbeat/create"):

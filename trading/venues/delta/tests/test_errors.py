@@ -91,7 +91,11 @@ def test_a_bare_string_is_a_code_too() -> None:
         (200, b'{"success":true,"result":[{"id":1', "bad_json", False),
         (200, b'{"success":true,"result":{"price":NaN}}', "bad_json", False),
         (500, b'{"success":false,"error":{"code":"internal_server_error"}}', "internal_server_error", False),
-        (504, b"", "bad_json", False),
+        (403, b"Forbidden", "forbidden", True),
+        (503, b"upstream connect error", "html", False),
+        (503, b"Down for maintenance", "maintenance", False),
+        (504, b"", "html", False),
+        (502, b'{"success":fal', "bad_json", False),
         (500, b'{"success":false}', "internal_server_error", False),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,28 @@ async def test_a_changed_status_reaches_the_chain_at_once() -> None:
     )
     await desk.venue.chain("BTC")
     assert len(desk.exchange.asked("GET /v2/products")) == 2
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ({"product_trading_status": "disrupted_post_only"}, "disrupted_post_only"),
+        ({"product_trading_status": "operational", "oi_reduce_only_mode": True}, "reduce_only"),
+        ({"product_trading_status": "operational", "oi_reduce_only_mode": "true"}, "reduce_only"),
+        ({"product_trading_status": "operational", "oi_reduce_only_mode": False}, "operational"),
+    ],
+)
+async def test_a_ticker_that_knows_better_than_the_products_is_believed(told: dict[str, Any], status: str) -> None:
+    desk = Desk()
+    desk.exchange.on("GET /v2/tickers", good([{**ticker(), **told}]))
+    assert (await desk.venue.chain("BTC")).rows[0].instrument.trading_status == status
+
+
+async def test_a_contract_that_only_takes_reducing_orders_is_not_one_to_enter() -> None:
+    desk = Desk()
+    specs = {**product()["product_specs"], "only_reduce_only_orders_allowed": True}
+    desk.exchange.on("GET /v2/products", good([product(product_specs=specs)]))
+    assert (await desk.venue.chain("BTC")).rows[0].instrument.trading_status == "reduce_only"
 
 
 async def test_a_chain_that_cannot_be_read_is_unavailable() -> None:

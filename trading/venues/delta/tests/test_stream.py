@@ -6,9 +6,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from trading.venues.delta.clock import VenueClock
 from trading.venues.delta.fields import BadField, Row
@@ -23,6 +26,7 @@ class Ear:
     def __init__(self) -> None:
         self.frames: list[Row] = []
         self.changes: list[bool] = []
+        self.missed: list[str] = []
 
     def hear(self, frame: Row) -> None:
         if frame.get("sy") == "nonsense":
@@ -38,7 +42,14 @@ async def running(server: Socket, ear: Ear, *, private: bool = False, **changes:
     stream: Stream
     if private:
         clock = VenueClock(wall=time.wall, mono=time.mono)
-        stream = PrivateStream(settings, clock, on_frame=ear.hear, on_change=ear.changes.append, waits=time.waits)
+        stream = PrivateStream(
+            settings,
+            clock,
+            on_frame=ear.hear,
+            on_change=ear.changes.append,
+            on_skipped=ear.missed.append,
+            waits=time.waits,
+        )
     else:
         stream = Stream(
             "public", server.url, settings, on_frame=ear.hear, on_change=ear.changes.append, waits=time.waits
@@ -135,6 +146,46 @@ async def test_a_frame_that_is_not_json_breaks_the_stream() -> None:
         await until(lambda: stream.up)
         await server.push('{"type":"ob_l')
         await server.heard("subscribe", 2)
+
+
+async def test_an_acknowledgement_that_makes_no_sense_is_left_out() -> None:
+    ear = Ear()
+    async with socket() as server, running(server, ear) as stream:
+        await until(lambda: stream.up)
+        await server.push({"type": "subscriptions", "channels": ["ob_l1", None]})
+        await server.push({"type": "subscriptions", "channels": "all"}, l1("A"))
+        await until(lambda: ear.frames)
+        assert stream.whole
+
+
+async def test_a_private_frame_that_makes_no_sense_is_something_missed() -> None:
+    ear = Ear()
+    async with socket() as server, running(server, ear, private=True) as stream:
+        await until(lambda: stream.up)
+        await server.push({"type": "orders", "sy": "nonsense"})
+        await until(lambda: ear.missed)
+        assert ear.missed == ["a frame of orders could not be read"]
+        assert stream.up
+
+
+async def test_too_many_connections_are_waited_out_for_minutes() -> None:
+    def full(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "")
+
+    async def nobody(connection: ServerConnection) -> None:
+        raise AssertionError("no connection was to be accepted")
+
+    time = ManualTime()
+    async with serve(nobody, "127.0.0.1", 0, process_request=full) as server:
+        host, port = next(iter(server.sockets)).getsockname()[:2]
+        settings = config(ws_public_url=f"ws://{host}:{port}")
+        stream = Stream("public", settings.ws_public_url, settings, on_frame=Ear().hear, waits=time.waits)
+        task = asyncio.create_task(stream.run())
+        await until(lambda: time.slept)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert 300 <= time.slept[0] <= 600
+    assert "too many connections" in stream.problem
 
 
 def test_pauses_double_with_jitter_up_to_the_last_and_respect_the_cap() -> None:

@@ -9,7 +9,7 @@ from trading.venues.delta.clock import VenueClock
 from trading.venues.delta.errors import DeltaError
 from trading.venues.delta.limits import Limits, Priority
 from trading.venues.delta.rest import Rest
-from trading.venues.delta.tests.support import WALL, Exchange, ManualTime, bad, config, good
+from trading.venues.delta.tests.support import KEY, WALL, Exchange, ManualTime, bad, config, good
 from trading.venues.delta.transport import RoundTrips, Transport
 
 PAGE = httpx.Response(502, content=b"<html>Bad gateway</html>")
@@ -90,6 +90,16 @@ async def test_an_expired_signature_sets_the_clock_and_signs_again_once() -> Non
     first, second = (int(request.headers["timestamp"]) for request in line.exchange.requests)
     assert second - first == 30
     assert line.clock.skew_ms == pytest.approx(30_000)
+
+
+async def test_an_expired_signature_that_repeats_the_key_still_sets_the_clock_and_shows_no_key() -> None:
+    line = Line()
+    late = bad("expired_signature", 401, server_time=int(WALL) + 30, request_time=KEY)
+    line.exchange.on("GET /v2/wallet/balances", late)
+    with pytest.raises(DeltaError) as caught:
+        await line.rest.balances()
+    assert line.clock.skew_ms == pytest.approx(30_000)
+    assert KEY not in str(caught.value)
 
 
 async def test_a_clock_that_stays_wrong_is_not_tried_for_ever() -> None:

@@ -105,6 +105,8 @@ async def test_whether_stops_survive_is_a_setting(spared: bool, left: int) -> No
         {"impact": "products"},
         {"config": []},
         {"config": [{"action": "close_positions"}]},
+        {"config": [{"action": "cancel_orders", "unhealthy_count": "many"}]},
+        {"config": [{"action": "cancel_orders", "unhealthy_count": -1}]},
     ],
 )
 async def test_a_malformed_switch_is_refused(bench: Bench, change: Json) -> None:

@@ -186,6 +186,7 @@ async def test_cancelling_everything_without_flags_cancels_nothing(bench: Bench)
     await bench.limit(bench.call, "sell", 1, ask + 10)
     assert await bench.result("DELETE", "/v2/orders/all", body={}) == {}
     assert len(bench.exchange.open_orders()) == 1
+    assert await bench.code("DELETE", "/v2/orders/all", body={"contract_types": 5}) == "bad_schema"
     await bench.result("DELETE", "/v2/orders/all", body={"cancel_limit_orders": "true"})
     assert bench.exchange.open_orders() == []
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import websockets
 
+from trading.venues.delta_server.config import ServerConfig
 from trading.venues.delta_server.signing import signature
 from trading.venues.delta_server.tests.support import KEY, SECRET
 from trading.venues.delta_server.tests.wire import Simulator, Wire, near_call
@@ -119,6 +120,18 @@ async def test_it_ends_cleanly_while_sockets_are_open(tmp_path: Path) -> None:
             assert await asyncio.to_thread(simulator.end, signal.SIGTERM) == 0
         assert "Traceback" not in simulator.output
         assert "was destroyed" not in simulator.output
+
+
+async def test_a_socket_too_many_is_refused_with_429(tmp_path: Path) -> None:
+    with Simulator(tmp_path, *KEYS) as simulator:
+        url = simulator.url.replace("http", "ws")
+        for _ in range(ServerConfig().socket_connects):
+            async with websockets.connect(f"{url}/public"):
+                pass
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await websockets.connect(f"{url}/public")
+        assert refused.value.response.status_code == 429
+        assert "Traceback" not in simulator.output
 
 
 def test_a_raw_connection_is_kept_alive_and_carries_the_exact_envelope(tmp_path: Path) -> None:

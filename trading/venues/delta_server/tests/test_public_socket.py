@@ -60,6 +60,26 @@ async def test_at_most_a_hundred_books_a_connection(bench: Bench) -> None:
         assert "error" in await socket.subscribe("ob_updates", symbols[100])
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "subscribe", "payload": {"channels": [{"name": "ob_l1", "symbols": 5}]}},
+        {"type": "subscribe", "payload": ["ob_l1"]},
+        {"type": "unsubscribe", "payload": "ob_l1"},
+        {"type": "key-auth", "payload": [1]},
+        {"payload": {}},
+        "not even JSON",
+    ],
+)
+@pytest.mark.parametrize("path", ["/public", "/private"])
+async def test_nonsense_is_answered_and_the_socket_stays_open(bench: Bench, path: str, message: Json | str) -> None:
+    async with Socket(bench, path) as socket:
+        await socket.say(message)
+        await socket.say({"type": "ping"})
+        assert socket.of("pong")
+        assert len(socket.frames) == 2
+
+
 async def test_without_symbols_there_is_silence(bench: Bench) -> None:
     async with public(bench) as socket:
         await socket.subscribe("ob_l1")

@@ -125,7 +125,7 @@ async def test_open_and_cancelled_orders_are_found_by_client_id(bench: Bench) ->
 
 
 async def test_unknown_orders_are_not_found(bench: Bench) -> None:
-    for path in ("/v2/orders/1", "/v2/orders/abc", "/v2/orders/client_order_id/none"):
+    for path in ("/v2/orders/1", f"/v2/orders/{10**23}", "/v2/orders/abc", "/v2/orders/client_order_id/none"):
         assert await bench.code("GET", path) == "open_order_not_found"
 
 
@@ -137,6 +137,7 @@ async def test_a_fill_has_the_documented_fields(bench: Bench) -> None:
     assert (row["role"], row["fill_type"], row["settling_asset_symbol"]) == ("taker", "normal", "USD")
     assert (Decimal(row["price"]), Decimal(row["commission"])) == (fill.price, fill.commission)
     assert row["meta_data"]["effective_commission_rate"] == "0.0001"
+    assert "client_order_id" not in row
 
 
 async def test_positions_are_real_time_by_product_and_by_underlying(bench: Bench) -> None:
