@@ -73,6 +73,12 @@
     return { time, range: (_plot, low, high) => [low - step, high + step] };
   };
 
+  // Until something is pointed at, the legend tells the newest point; a distribution has none, and only names its series.
+  const rest = (data) => (plot) => {
+    if (plot.cursor.idx === null || plot.cursor.idx === undefined) plot.setLegend({ idx: data.kind === "time" ? data.x.length - 1 : null }, false);
+    plot.root.classList.toggle("u-resting", data.kind !== "time" && (plot.cursor.idx ?? null) === null);
+  };
+
   const draw = (host) => {
     const data = JSON.parse(host.dataset.chart);
     if (!data.x.length) return;
@@ -84,6 +90,7 @@
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Asia/Kolkata"),
       scales: { x: xScale(data), y: { range: rangeOf(data) } },
       axes: [{ ...axis, space: 64, values: data.kind === "time" ? stamps : ticks("$") }, { ...axis, size: 64, values: ticks(data.unit), ...(data.unit ? {} : { incrs: COUNTS }) }],
+      hooks: { ready: [rest(data)], setCursor: [rest(data)] },
       series: [{ label: data.kind === "time" ? "IST" : "Net P&L", value: data.kind === "time" ? "{YYYY}-{MM}-{DD} {HH}:{mm}" : written("$") }, ...seriesOf(data)],
     };
     drawn.set(host, new uPlot(options, [data.x, ...data.series.map((one) => one.y)], host));
