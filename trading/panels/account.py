@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from trading.panels.words import MODES
+from trading.panels.words import MODES, leg_name
 from trading.selectors.positions import (
     OWNER_FOREIGN,
     OWNER_IGNORED,
@@ -44,7 +44,7 @@ def account_panel(account: AccountView, *, operator: bool) -> dict[str, Any]:
 
 def _row(position: PositionView, *, outdated: bool) -> dict[str, Any]:
     owner, tone = _owner(position, outdated=outdated), _tone(position, outdated=outdated)
-    return {"position": position, "owner": owner, "tone": tone, "id": _id(position)}
+    return {"position": position, "name": leg_name(position.symbol), "owner": owner, "tone": tone, "id": _id(position)}
 
 
 def _owner(position: PositionView, *, outdated: bool) -> str:

@@ -77,9 +77,11 @@ def reason_words(reason: object) -> str:
 
 
 def order_words(status: str, filled: int, quantity: int) -> tuple[str, str]:
-    """Label and tone of an order: one that filled in part, or although it was taken for refused, says so."""
+    """Label and tone of an order. One that filled in part, has no fill yet, or filled though taken for refused says so."""
     if status in {"closed", "cancelled"} and 0 < filled < quantity:
         return "Partly filled", "warn"
+    if status == "closed" and not filled:
+        return "Ended", ""
     if status == "rejected" and filled:
         return "Filled after all", "warn"
     return ORDER_STATUS.get(status, (status.capitalize(), ""))

@@ -289,6 +289,17 @@ def test_an_order_taken_for_refused_that_filled_says_so() -> None:
     assert order_words("rejected", 0, 100)[0] == "Rejected"
 
 
+def test_an_order_is_not_called_filled_before_its_fills_are_known() -> None:
+    assert order_words("closed", 0, 100)[0] == "Ended"
+    assert order_words("closed", 100, 100)[0] == "Filled"
+
+
+def test_stop_is_not_called_free_while_sell_orders_are_out() -> None:
+    waiting = snapshots.waiting()
+    assert "at no cost" in html("control_note", waiting)
+    assert "buys back what has filled" in html("control_note", {**waiting, "phase": "entering"})
+
+
 def test_free_space_is_told_in_gigabytes() -> None:
     gate = {"label": "Disk space", "unit": "MB", "closed": False, "close": 500, "reopen": 1000}
     shown = html("gates", snapshots.live(gates=[{**gate, "value": 82_786.0}, {**gate, "value": 600.0}]))
