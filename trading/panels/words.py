@@ -77,7 +77,7 @@ def reason_words(reason: object) -> str:
 
 
 def order_words(status: str, filled: int, quantity: int) -> tuple[str, str]:
-    """Label and tone of an order. One that filled in part, has no fill yet, or filled though taken for refused says so."""
+    """Label and tone of an order. Filled in part, without a fill yet, or wrongly taken for refused says so."""
     if status in {"closed", "cancelled"} and 0 < filled < quantity:
         return "Partly filled", "warn"
     if status == "closed" and not filled:
