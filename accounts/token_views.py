@@ -26,7 +26,7 @@ class TokenForm(forms.Form):
     scopes = forms.MultipleChoiceField(
         label="Allowed to", choices=scopes.CHOICES, widget=forms.CheckboxSelectMultiple, initial=[scopes.READ]
     )
-    days = forms.IntegerField(label="Lives for, days", min_value=1, max_value=MOST_DAYS, initial=90)
+    days = forms.IntegerField(label="Valid for, days", min_value=1, max_value=MOST_DAYS, initial=90)
 
 
 @never_cache

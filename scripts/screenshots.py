@@ -94,12 +94,21 @@ def shoot(browser: Browser, folder: Path, *targets: tuple[str, str]) -> None:
         for name, path in targets:
             page.goto(f"{BASE}{path}")
             page.wait_for_timeout(1200)
+            if "#" in path:
+                unfold(page)
             page.screenshot(path=folder / f"{name}-{ending}.png", full_page=True)
+
+
+def unfold(page: Page) -> None:
+    """Open the drawer of alerts; it opens by itself for those that are loud only."""
+    if not page.locator("#panel-drawer details[open]").count():
+        page.locator("#panel-drawer summary").click()
 
 
 def acknowledge(browser: Browser) -> None:
     """Press the button that acknowledges every alert, so that they are on their own picture only."""
     _, page = next(pages(browser))
+    unfold(page)
     page.get_by_role("button", name="Acknowledge all").click()
     page.locator("#panel-drawer").wait_for(state="hidden")
     page.context.close()

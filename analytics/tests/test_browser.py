@@ -26,6 +26,18 @@ def test_the_charts_are_drawn_and_the_console_is_silent(page: Page, site: Site, 
     assert complaints == []
 
 
+def test_a_legend_tells_the_newest_figures_until_something_is_pointed_at(page: Page, site: Site) -> None:
+    opened(page, site)
+    legend = page.locator("section", has=page.get_by_role("heading", name="Equity")).locator(".u-legend")
+    expect(legend).to_contain_text("$16.59")
+    expect(legend).not_to_contain_text("--")
+    page.locator("section", has=page.get_by_role("heading", name="Equity")).locator(".u-over").hover()
+    page.mouse.move(0, 0)
+    expect(legend).to_contain_text("$16.59")
+    spread = page.locator("section", has=page.get_by_role("heading", name="Session P&L histogram")).locator(".u-legend")
+    expect(spread.locator(".u-value").first).to_be_hidden()
+
+
 def test_a_filter_swaps_the_figures_and_draws_the_charts_again(page: Page, site: Site, complaints: list[str]) -> None:
     opened(page, site)
     expect(page.locator(".plot-host canvas")).to_have_count(4)

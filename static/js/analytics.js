@@ -59,8 +59,8 @@
     if (data.unit === "%") return [0, 100];
     return (_plot, low, high) => {
       const least = Math.min(0, low ?? 0);
-      const most = Math.max(0, high ?? 1);
-      const pad = (most - least || 1) * 0.08;
+      const most = Math.max(0, high ?? 1) || (least < 0 ? 0 : 1);
+      const pad = (most - least) * 0.08;
       return [least < 0 ? least - pad : 0, most + pad];
     };
   };
@@ -70,7 +70,14 @@
     if (data.x.length > 1 && time) return { time };
     // One point, or bars whose outer halves must be seen: some room on both sides.
     const step = data.x.length > 1 ? data.x[1] - data.x[0] : time ? 43200 : Math.abs(data.x[0]) || 1;
-    return { time, range: (_plot, low, high) => [low - step, high + step] };
+    // uPlot stretches a single moment over years before it asks, so its own bounds are not used.
+    return { time, range: () => [data.x[0] - step, data.x[data.x.length - 1] + step] };
+  };
+
+  // Until something is pointed at, the legend tells the newest point; a distribution has none, and only names its series.
+  const rest = (data) => (plot) => {
+    if (plot.cursor.idx === null || plot.cursor.idx === undefined) plot.setLegend({ idx: data.kind === "time" ? data.x.length - 1 : null }, false);
+    plot.root.classList.toggle("u-resting", data.kind !== "time" && (plot.cursor.idx ?? null) === null);
   };
 
   const draw = (host) => {
@@ -84,7 +91,8 @@
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Asia/Kolkata"),
       scales: { x: xScale(data), y: { range: rangeOf(data) } },
       axes: [{ ...axis, space: 64, values: data.kind === "time" ? stamps : ticks("$") }, { ...axis, size: 64, values: ticks(data.unit), ...(data.unit ? {} : { incrs: COUNTS }) }],
-      series: [{ label: data.kind === "time" ? "IST" : "Net P&L", value: data.kind === "time" ? "{YYYY}-{MM}-{DD} {HH}:{mm}" : written("$") }, ...seriesOf(data)],
+      hooks: { ready: [rest(data)], setCursor: [rest(data)] },
+      series: [{ label: data.kind === "time" ? "IST" : "Net P&L", value: data.kind === "time" ? "{D} {MMM} {HH}:{mm}" : written("$") }, ...seriesOf(data)],
     };
     drawn.set(host, new uPlot(options, [data.x, ...data.series.map((one) => one.y)], host));
   };

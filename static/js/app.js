@@ -68,6 +68,11 @@
     return age;
   };
 
+  // How long ago something was that is told once and not pushed.
+  const tickAgo = (element) => {
+    element.textContent = ageText(Number(element.dataset.ago) + secondsSinceArrival(element));
+  };
+
   // --- The socket, and polling without it -------------------------------------------------------------------------------
 
   let connected = false;
@@ -85,6 +90,7 @@
 
   const tick = () => {
     document.querySelectorAll("[data-clock-at]").forEach(tickClock);
+    document.querySelectorAll("[data-ago]").forEach(tickAgo);
     const age = tickAge();
     if (!byId("socket")) return;
     show(byId("disconnected-banner"), socketIsDown());

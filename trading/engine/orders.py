@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from trading.engine.evidence import hearing
@@ -50,6 +51,7 @@ class Actor:
         self._prefix = order_prefix(strategy_id) + "-"
         self._gate = gate
         self._limits = limits
+        self._leaving: set[str] = set()
         self._unwatched: Watch | None = None
         self._watch_at: datetime | None = None
 
@@ -81,6 +83,13 @@ class Actor:
         return []
 
     async def _place(self, intent: OrderIntent) -> OrderReport:
+        self._leaving.add(intent.client_order_id)
+        try:
+            return await self._send(intent)
+        finally:
+            self._leaving.discard(intent.client_order_id)
+
+    async def _send(self, intent: OrderIntent) -> OrderReport:
         refusal = await self._gate(intent)
         if refusal:
             return OrderReport(intent.client_order_id, Outcome.REJECTED, code="trading_mode", detail=refusal)
@@ -93,8 +102,14 @@ class Actor:
             return _unknown(intent.client_order_id, error)
 
     async def _report(self, client_order_id: str, request: Awaitable[OrderReport]) -> list[Event]:
+        """What was learned of an order. While our own request for it has not come back, no answer is a conclusive
+        absent: it may reach the venue after the question did, and a second order would then be one too many.
+        """
+        leaving = client_order_id in self._leaving
         try:
             report = await request
+            if leaving and report.outcome is Outcome.ABSENT:
+                report = replace(report, outcome=Outcome.UNKNOWN, detail="not there yet; its request is on the way")
         except Exception as error:
             log.warning("No word on %s: %s", client_order_id, error, extra={"event": "order_query_failed"})
             report = _unknown(client_order_id, error)

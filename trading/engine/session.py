@@ -106,6 +106,7 @@ class SessionRunner:
         self._watch = watch
         self._witness = Witness(spec, store, tapes)
         self._owed: deque[tuple[SessionWrite, tuple[Action, ...]]] = deque()
+        self._ids_on_disk: frozenset[str] = frozenset()
         self._trouble: Exception | None = None
         self._refusals = 0
         self._inbox: deque[Event] = deque()
@@ -167,7 +168,7 @@ class SessionRunner:
         self._sample()
         news = self._witness.news(self.state, self.totals, self.venue.now())
         if news is not None and self._owed:
-            self._owed.append((news, ()))
+            self._owe(news)
         elif news is not None:
             await self._commit(news, token)
 
@@ -213,7 +214,7 @@ class SessionRunner:
             await asyncio.wait(self._dispatch(armed), timeout=HEAD_START_SECONDS)
         write = self._witness.decided(self.state, event, decision, token)
         if armed and write is not None:
-            self._owed.append((write, waiting))
+            self._owe(write, waiting)
         elif write is not None:
             await self._commit_or_owe(write, token, self._may_owe(decision, waiting))
         self._witness.stands()
@@ -226,8 +227,10 @@ class SessionRunner:
             await self._pay_up(token)
 
     def _armed(self, decision: Decision) -> tuple[Action, ...]:
-        """The closes of a decision that may leave before its commit."""
+        """The closes of a decision that may leave before its commit: their ids are on disk, not only armed here."""
         ready = armed_ids(self.state)
+        if self._owed:
+            ready &= self._ids_on_disk
         closes = (a for a in decision.actions if isinstance(a, Place) and a.intent.client_order_id in ready)
         return tuple(closes) if ready and self._leads() else ()
 
@@ -270,7 +273,13 @@ class SessionRunner:
                 if not may_owe:
                     raise
                 self._trouble = error
-        self._owed.append((write, ()))
+        self._owe(write)
+
+    def _owe(self, write: SessionWrite, later: tuple[Action, ...] = ()) -> None:
+        """Have ``write`` committed later, and ``later`` done after that; to be called before the state goes on."""
+        if not self._owed:
+            self._ids_on_disk = armed_ids(self.state)
+        self._owed.append((write, later))
 
     async def _commit(self, write: SessionWrite, token: int, attempts: int = WRITE_ATTEMPTS) -> None:
         """Write, and keep trying while the database is busy: an intent that is not on disk is not sent.

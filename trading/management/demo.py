@@ -1,4 +1,8 @@
-"""The demo configuration of a fresh installation: short on the clock, so that a paper session ends within minutes."""
+"""The demo configuration of a fresh installation: short on the clock, so that a paper session ends within minutes.
+
+The simulated venue runs 60 times as fast as the machine: 60 seconds of the order timeout and of the naked-leg budget
+are one of ours. With a real account's 5 and 30 a busy laptop would give up its first strangle.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +27,9 @@ DEMO_CONFIGURATION: Final[dict[str, Any]] = {
     "trailing_sl_enabled": True,
     "trailing_rules": {"0.08": 0.0, "0.12": 0.06},
     "leg_stop_multiple": "2",
-    "naked_leg_seconds": 30,
+    "naked_leg_seconds": 240,
     "order_attempts": 4,
-    "order_timeout_seconds": 5,
+    "order_timeout_seconds": 15,
     "max_slippage_pct": "10",
 }
 """Given to ``create_configuration``; fields left out take their defaults."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from trading.panels.words import MODES
+from trading.panels.words import MODES, leg_name
 from trading.selectors.positions import (
     OWNER_FOREIGN,
     OWNER_IGNORED,
@@ -35,28 +35,34 @@ def account_panel(account: AccountView, *, operator: bool) -> dict[str, Any]:
         "account": account,
         "mode_label": MODES.get(account.mode, account.mode),
         "operator": operator,
-        "rows": [{"position": p, "owner": _owner(p), "tone": _tone(p), "id": _id(p)} for p in account.positions],
+        "rows": [_row(position, outdated=account.outdated) for position in account.positions],
         "orders": [_order(order) for order in account.orders],
         "today": today,
         "propose": today + timedelta(days=PROPOSED_DAYS),
     }
 
 
-def _owner(position: PositionView) -> str:
+def _row(position: PositionView, *, outdated: bool) -> dict[str, Any]:
+    owner, tone = _owner(position, outdated=outdated), _tone(position, outdated=outdated)
+    return {"position": position, "name": leg_name(position.symbol), "owner": owner, "tone": tone, "id": _id(position)}
+
+
+def _owner(position: PositionView, *, outdated: bool) -> str:
     if position.pending:
         return PENDING.get(position.pending, position.pending)
     parts = [f"{-position.held:+d} of the session"] if position.held else []
     if position.foreign:
         parts.append(f"{position.foreign:+d} foreign")
     if position.missing:
-        parts.append(f"{position.missing} missing at the venue")
+        parts.append(f"{position.missing} {'not in this reading' if outdated else 'missing at the venue'}")
     if position.owner == OWNER_IGNORED and position.ignored_until is not None:
         parts.append(f"ignored until {position.ignored_until:%d %b}")
     return ", ".join(parts).replace("-", "−")
 
 
-def _tone(position: PositionView) -> str:
-    tones = {OWNER_SESSION: "", OWNER_FOREIGN: "warn", OWNER_IGNORED: "", OWNER_MISSING: "down"}
+def _tone(position: PositionView, *, outdated: bool) -> str:
+    """What is missing from a reading that is older than an order proves nothing yet, and alarms nobody."""
+    tones = {OWNER_SESSION: "", OWNER_FOREIGN: "warn", OWNER_IGNORED: "", OWNER_MISSING: "" if outdated else "down"}
     return tones.get(position.owner, "")
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from trading.panels.formats import decimal_of, ist, number, percent, price
+from trading.panels.formats import decimal_of, ist, money, number, percent, price
 
 UNITS: Final = 1000.0
 """Side of the inner view box; ten units are one percent."""
+EDGE: Final = 16
+"""A label needs this much of the width, in percent, on a phone."""
 Point = tuple[float, float]
 
 
@@ -149,6 +151,7 @@ class PayoffChart:
     spot_y: str
     strikes: tuple[Label, ...]
     breakevens: tuple[Label, ...]
+    stop: Label | None
     summary: str
 
 
@@ -160,13 +163,18 @@ def payoff_chart(
     spot: object,
     strikes: Iterable[object],
     breakevens: Iterable[object],
+    stop: object = None,
 ) -> PayoffChart | None:
-    """The payoff drawing of equally long series; None when there is too little to draw."""
+    """The payoff drawing of equally long series; None when there is too little to draw.
+
+    ``stop`` is the gross loss in dollars at which the session ends, positive; None without one.
+    """
     xs, at_expiry, at_once = _floats(spots), _floats(expiry), _floats(now)
     if len(xs) < 2 or len(at_expiry) != len(xs):
         return None
     curve = at_once if len(at_once) == len(xs) else []
-    values = [0.0, *at_expiry, *curve]
+    lost = _limit(stop, -1)
+    values = [0.0, *at_expiry, *curve, *(() if lost is None else (lost,))]
     pad = (max(values) - min(values)) * 0.12 or 1.0
     x, y = Scale(xs[0], xs[-1]), Scale(min(values) - pad, max(values) + pad * 1.4, flipped=True)
     here = _floats([spot])
@@ -180,7 +188,8 @@ def payoff_chart(
         spot=None if inside is None else Label(x.at(inside), price(inside, "0.1")),
         spot_y=y.at(_interpolate(xs, curve, inside)) if inside is not None and curve else "",
         strikes=tuple(_mark(x, value) for value in _floats(strikes)),
-        breakevens=tuple(_mark(x, value) for value in evens),
+        breakevens=tuple(_even(x, value, middle=(xs[0] + xs[-1]) / 2) for value in evens),
+        stop=None if lost is None else Label(y.at(lost), f"stop {money(lost)}", anchor=_beside(x, inside)),
         summary=f"Payoff at expiry and now; break-even at {words}",
     )
 
@@ -188,6 +197,19 @@ def payoff_chart(
 def _mark(x: Scale, value: float) -> Label:
     where = x(value) / 10
     return Label(x.at(value), number(value, 0), anchor="" if where < 8 else "t-end" if where > 92 else "t-middle")
+
+
+def _beside(x: Scale, spot: float | None) -> str:
+    """The anchor of a word right of the spot, left of it where the drawing ends soon."""
+    return "t-end" if spot is not None and x(spot) / 10 > 100 - 2 * EDGE else ""
+
+
+def _even(x: Scale, value: float, *, middle: float) -> Label:
+    """A break-even, named on its outer side, where the curves are below the axis; on the inner one at the edge."""
+    where = x(value) / 10
+    outwards = "t-end" if value < middle else ""
+    inwards = "" if value < middle else "t-end"
+    return Label(x.at(value), number(value, 0), anchor=outwards if EDGE < where < 100 - EDGE else inwards)
 
 
 def _floats(values: Iterable[object]) -> list[float]:

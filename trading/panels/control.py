@@ -8,12 +8,17 @@ from typing import Any, Final
 
 from trading.panels.records import Records, Runtime, in_session
 
+STOP_ENTRIES_HINT: Final = "Nothing new is sold until entries are resumed; what is open is guarded as before."
+REDUCE_ONLY_HINT: Final = "Only orders that reduce a position leave until entries are resumed."
 HOLDING: Final = frozenset({"entering", "live", "exiting", "attention"})
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One form with one button. ``confirm`` is asked first; ``css`` is its weight; a disabled one says why."""
+    """One form with one button. ``confirm`` is asked first; ``css`` is its weight; ``hint`` says what it does.
+
+    A disabled one says why.
+    """
 
     action: str
     label: str
@@ -23,6 +28,7 @@ class Button:
     enabled: bool = True
     why_not: str = ""
     icon: str = ""
+    hint: str = ""
 
 
 def control(runtime: Runtime, records: Records, *, operator: bool) -> dict[str, Any]:
@@ -74,11 +80,11 @@ def _others(phase: str, mode: str) -> list[Button]:
         buttons += [_stop(phase), _restart(phase, mode)]
     small = "" if buttons else "small"
     if mode == "active":
-        buttons.append(Button("stop_entries", "Stop new entries", css=small))
+        buttons.append(Button("stop_entries", "Stop new entries", css=small, hint=STOP_ENTRIES_HINT))
     elif mode != "halted":
         buttons.append(Button("resume_entries", "Resume entries", css="" if buttons else "primary"))
     if mode in ("active", "stop_entries"):
-        buttons.append(Button("reduce_only", "Reduce only", css=small))
+        buttons.append(Button("reduce_only", "Reduce only", css=small, hint=REDUCE_ONLY_HINT))
     return buttons
 
 

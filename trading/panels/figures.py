@@ -12,6 +12,7 @@ from trading.panels.plan_words import expected_exit, plan_facts
 from trading.panels.records import Records, Runtime, holds, in_session
 from trading.panels.rule_words import distance
 from trading.panels.timeline import timeline
+from trading.panels.words import spoken
 
 NEAR: Final = 0.66
 """A rule that has come this far towards acting is shown in the warning colour."""
@@ -37,9 +38,10 @@ def hero(runtime: Runtime, records: Records) -> dict[str, Any]:
         "totals": part(runtime, "totals"),
         "trailing": part(runtime, "trailing"),
         "chart": pnl_chart(points, stop=limits.get("max_loss_pct"), target=limits.get("max_profit_pct")),
+        "phase": runtime.get("phase"),
         "schedule": plan,
         "facts": plan_facts(_planned(runtime, records)),
-        "summary": part(runtime, "entry").get("summary") or "",
+        "summary": spoken(part(runtime, "entry").get("summary") or ""),
         "today": _is_today(plan.get("scheduled_entry_at"), venue_now(runtime)),
         "configuration": records.configuration,
         "stopped": _stopped(runtime, records),
@@ -118,6 +120,8 @@ def _day_and_time(at: object, now: datetime | None) -> str:
 def payoff(runtime: Runtime, records: Records) -> dict[str, Any]:
     """P&L against the underlying, at expiry and now."""
     data = part(runtime, "payoff")
+    credit = formats.decimal_of(part(runtime, "totals").get("credit"))
+    share = formats.decimal_of(part(runtime, "limits").get("max_loss_pct"))
     chart = payoff_chart(
         data.get("spots") or [],
         data.get("expiry") or [],
@@ -125,6 +129,7 @@ def payoff(runtime: Runtime, records: Records) -> dict[str, Any]:
         spot=part(runtime, "spot").get("last"),
         strikes=[position.get("strike") for position in runtime.get("positions") or []],
         breakevens=data.get("breakevens") or [],
+        stop=credit * share / 100 if credit is not None and share is not None else None,
     )
     return {"shown": holds(runtime), "chart": chart}
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from trading.panels import formats
 from trading.panels.alerts import alerts as alert_list
 from trading.panels.figures import part, venue_now
 from trading.panels.records import Records, Runtime, holds, in_session
 from trading.panels.words import MODES, PURPOSES, TRADING_MODES, order_words, phase_words
+
+GIGABYTE: Final = 1024
+"""In megabytes."""
 
 
 def bar(runtime: Runtime, records: Records) -> dict[str, Any]:
@@ -115,7 +118,16 @@ def gates(runtime: Runtime, records: Records) -> dict[str, Any]:
     found = runtime.get("gates") or []
     closed = sum(1 for gate in found if gate["closed"])
     verdict = ("warn", f"{closed} closed: no entries") if closed else ("up", "all open")
-    return {"shown": bool(found), "gates": found, "verdict": verdict}
+    shown = [{**gate, "reading": _reading(gate["value"], gate["unit"])} for gate in found]
+    return {"shown": bool(found), "gates": shown, "verdict": verdict}
+
+
+def _reading(value: float | None, unit: str) -> str:
+    if value is None:
+        return formats.NONE
+    if unit == "MB" and value >= GIGABYTE:
+        return f"{formats.number(value / GIGABYTE, 1)} GB"
+    return f"{formats.number(value, 0)} {unit}"
 
 
 def control_note(runtime: Runtime, records: Records) -> dict[str, Any]:

@@ -77,10 +77,19 @@ def reason_words(reason: object) -> str:
 
 
 def order_words(status: str, filled: int, quantity: int) -> tuple[str, str]:
-    """Label and tone of an order: a closed or cancelled one that filled in part says so."""
+    """Label and tone of an order. Filled in part, without a fill yet, or wrongly taken for refused says so."""
     if status in {"closed", "cancelled"} and 0 < filled < quantity:
         return "Partly filled", "warn"
+    if status == "closed" and not filled:
+        return "Ended", ""
+    if status == "rejected" and filled:
+        return "Filled after all", "warn"
     return ORDER_STATUS.get(status, (status.capitalize(), ""))
+
+
+def spoken(text: str) -> str:
+    """A sentence of the engine with its option symbols as legs: ``Picked call 80,800 and put 78,000 of 90 strikes``."""
+    return SYMBOL.sub(lambda found: leg_name(found[0]).lower(), text)
 
 
 def leg_name(symbol: str) -> str:

@@ -188,30 +188,31 @@ def _settle_entry(turn: Turn, *, out_of_time: bool) -> None:
     call, put = state.legs
     if any(leg.entry_size < leg.target and not leg.blocked for leg in state.legs):
         return
-    matched = min(call.held, put.held)
+    matched = min(call.held, put.held, state.params.quantity)
+    surplus = [leg for leg in state.legs if leg.held > matched]
     if state.unsettled:
         if out_of_time and call.held != put.held:
             abandon_entry(turn, ExitReason.ENTRY_FAILED, "one leg could not be resolved within the naked-leg budget")
     elif matched == 0:
         why = "; ".join(f"{leg.option_type.value}: {leg.blocked or 'filled'}" for leg in state.legs)
         abandon_entry(turn, ExitReason.ENTRY_FAILED, why)
-    elif call.held == put.held:
+    elif not surplus:
         _go_live(turn, matched)
     else:
-        larger = call if call.held > put.held else put
-        _shrink(turn, larger, larger.held - matched)
+        for leg in surplus:
+            _shrink(turn, leg, leg.held - matched)
 
 
 def _shrink(turn: Turn, leg: LegState, surplus: int) -> None:
+    """Buy back what has no twin, or was sold beyond the asked size by an order that was taken for lost."""
     if turn.due(leg.retry_at, 0):
         intent = close_intent(
             turn.state.strategy_id, leg, turn.state.params, Purpose.UNWIND, surplus, urgent=leg.tries > 1
         )
         again = turn.at + timedelta(seconds=1)
         turn.place(leg, intent, exits=leg.exits + 1, tries=leg.tries + 1, retry_at=again)
-        turn.say(
-            "leg_shrunk", f"Buying {surplus} of the {leg.option_type.value} back: the other leg holds less", "warning"
-        )
+        why = "more was sold than asked" if leg.held > turn.state.params.quantity else "the other leg holds less"
+        turn.say("leg_shrunk", f"Buying {surplus} of the {leg.option_type.value} back: {why}", "warning")
 
 
 def abandon_entry(turn: Turn, reason: ExitReason, why: str) -> None:

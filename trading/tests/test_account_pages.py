@@ -83,6 +83,17 @@ def test_it_says_whose_each_position_is() -> None:
     assert "+5 foreign" in shown
 
 
+def test_what_a_reading_older_than_an_order_lacks_is_not_called_missing() -> None:
+    live_session()
+    row = reading((CALL, -90), (PUT, -90))
+    assert "10 missing at the venue" in page(signed_in())
+    AccountReading.objects.filter(pk=row.pk).update(read_at=timezone.now() - timedelta(hours=1))
+    finished_session(configuration("Another", active=False))
+    shown = page(signed_in())
+    assert "10 not in this reading" in shown
+    assert "missing at the venue" not in shown
+
+
 def test_an_unreadable_account_is_said_to_be_unknown_and_its_last_picture_is_kept() -> None:
     reading((OTHER, -3), error="the venue is away")
     shown = page(signed_in())

@@ -73,6 +73,14 @@ def test_the_drawer_shows_what_waits_with_buttons_for_operators_only() -> None:
     assert "Acknowledge" not in seen
 
 
+def test_an_alert_does_not_repeat_the_id_of_the_session_it_links_to() -> None:
+    session = make.session(make.configuration())
+    said = f"{session.strategy_id}: one leg could not be resolved"
+    raise_alert(kind="exit", severity="warning", title="Given up", message=said, key="given-up", session_id=session.pk)
+    page = browser().get(reverse("live")).content.decode()
+    assert '<p class="dim">One leg could not be resolved</p>' in page
+
+
 def test_without_alerts_the_drawer_is_hidden_and_the_bar_has_no_badge() -> None:
     page = browser().get(reverse("live")).content.decode()
     assert page.split('id="panel-drawer"')[1].split(">")[0].endswith("hidden")

@@ -18,6 +18,12 @@ pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
 
 
+def test_a_refused_form_links_to_the_fields_that_are_wrong(operator: Client) -> None:
+    page = operator.post(reverse("configuration-new"), typed(quantity="0"), headers=HTMX).content.decode()
+    assert '<a href="#field-quantity">Contracts per leg</a>' in page
+    assert 'id="field-quantity"' in page
+
+
 @pytest.fixture
 def operator() -> Client:
     return signed_in()

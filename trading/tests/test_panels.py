@@ -16,7 +16,7 @@ from trading.panels.charts import payoff_chart, pnl_chart
 from trading.panels.control import Button, control
 from trading.panels.records import Records
 from trading.panels.timeline import timeline
-from trading.panels.words import EXIT_REASONS, leg_name, phase_words, reason_words
+from trading.panels.words import EXIT_REASONS, leg_name, order_words, phase_words, reason_words
 from trading.strategy.types import ExitReason, Phase
 from trading.tests import snapshots
 
@@ -167,9 +167,9 @@ def test_sentences_of_the_engine_have_real_minuses_everywhere() -> None:
     for shown in (
         html("alerts", snapshots.live(phase="attention", attention=said)),
         html("rules", snapshots.live(rules=[rule])),
-        html("hero", snapshots.waiting(schedule={}, entry={"summary": said})),
     ):
         assert "4 orders at −12.5 for P-BTC-78000-050926" in shown
+    assert "4 orders at −12.5 for put 78,000" in html("hero", snapshots.waiting(schedule={}, entry={"summary": said}))
 
 
 def test_risk_is_left_out_while_nothing_is_known_of_the_account() -> None:
@@ -249,6 +249,62 @@ def test_a_spot_outside_the_payoff_is_not_drawn() -> None:
     assert chart is not None
     assert chart.spot is None
     assert chart.now == ""
+
+
+def test_break_evens_are_named_outside_the_tent_and_inside_at_the_edge() -> None:
+    spots, line = [0, 50, 100], [-10, 10, -10]
+    wide = payoff_chart(spots, line, [], spot=50, strikes=[], breakevens=[25, 75])
+    edge = payoff_chart(spots, line, [], spot=50, strikes=[], breakevens=[5, 95])
+    assert wide is not None
+    assert edge is not None
+    assert [mark.anchor for mark in wide.breakevens] == ["t-end", ""]
+    assert [mark.anchor for mark in edge.breakevens] == ["", "t-end"]
+
+
+def test_the_payoff_has_the_loss_that_ends_the_session() -> None:
+    shown = html("payoff", snapshots.live())
+    assert "stop −$18.62" in shown
+    assert "stop" not in html("payoff", snapshots.live(limits={"max_loss_pct": None}))
+
+
+def test_a_stop_below_the_curves_is_still_in_the_payoff() -> None:
+    chart = payoff_chart([0, 50, 100], [-1, 1, -1], [], spot=90, strikes=[], breakevens=[], stop=50)
+    assert chart is not None
+    assert chart.stop is not None
+    assert float(chart.stop.at) < 100
+    assert chart.stop.anchor == "t-end"
+
+
+def test_a_session_that_is_entering_is_not_said_to_look_for_strikes() -> None:
+    summary = "Picked C-BTC-80800-050926 and P-BTC-78000-050926 of 43 strikes"
+    runtime = snapshots.waiting(schedule={"time_to_entry_seconds": 0}, entry={"summary": summary})
+    shown = html("hero", {**runtime, "phase": "entering"})
+    assert "Selling both legs" in shown
+    assert "Picked call 80,800 and put 78,000 of 43 strikes" in shown
+    assert "Looking for two strikes" in html("hero", {**runtime, "phase": "selecting"})
+
+
+def test_an_order_taken_for_refused_that_filled_says_so() -> None:
+    assert order_words("rejected", 100, 100) == ("Filled after all", "warn")
+    assert order_words("rejected", 0, 100)[0] == "Rejected"
+
+
+def test_an_order_is_not_called_filled_before_its_fills_are_known() -> None:
+    assert order_words("closed", 0, 100)[0] == "Ended"
+    assert order_words("closed", 100, 100)[0] == "Filled"
+
+
+def test_stop_is_not_called_free_while_sell_orders_are_out() -> None:
+    waiting = snapshots.waiting()
+    assert "at no cost" in html("control_note", waiting)
+    assert "buys back what has filled" in html("control_note", {**waiting, "phase": "entering"})
+
+
+def test_free_space_is_told_in_gigabytes() -> None:
+    gate = {"label": "Disk space", "unit": "MB", "closed": False, "close": 500, "reopen": 1000}
+    shown = html("gates", snapshots.live(gates=[{**gate, "value": 82_786.0}, {**gate, "value": 600.0}]))
+    assert "80.8 GB" in shown
+    assert "600 MB" in shown
 
 
 def test_the_timeline_orders_entry_now_exit_and_settlement() -> None:

@@ -159,6 +159,29 @@ def test_it_shrinks_to_the_matched_size_when_the_put_fills_in_part() -> None:
     assert [leg.held for leg in desk.state.legs] == [3, 3]
 
 
+def test_it_buys_back_what_an_order_sold_that_was_taken_for_lost() -> None:
+    desk = Desk()
+    lost = desk.select()
+    for order in lost:
+        desk.report(order, Outcome.UNKNOWN)
+        desk.report(order, Outcome.ABSENT)
+    again = desk.placed()
+    for order in lost:
+        desk.fill(order)
+    assert desk.state.phase is Phase.ENTERING
+    for order in again:
+        desk.fill(order)
+    unwinds = desk.placed()
+    assert [(o.leg, o.purpose, o.side, o.size) for o in unwinds] == [
+        (CALL, Purpose.UNWIND, Side.BUY, 10),
+        (PUT, Purpose.UNWIND, Side.BUY, 10),
+    ]
+    for order in unwinds:
+        desk.fill(order)
+    assert desk.state.phase is Phase.LIVE
+    assert [leg.held for leg in desk.state.legs] == [10, 10]
+
+
 def test_it_never_sells_below_the_slippage_bound() -> None:
     desk = Desk(max_slippage_pct=Decimal(5))
     call, put = desk.select()
