@@ -15,6 +15,8 @@ from trading.engine.ports import SessionWrite
 from trading.models import DecisionRecord, OrderLedger, StrategySession
 from trading.store import DjangoStore
 from trading.strategy.arming import armed_ids
+from trading.strategy.codec import loads
+from trading.strategy.state import SessionState
 from trading.tests.scene import Scene, assert_settled, nowhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,6 +86,36 @@ async def test_both_closes_leave_once_although_the_database_refuses_to_write(
     await scene.until_closed()
     closes = [i.client_order_id for i in scene.sent if i.reduce_only]
     assert len(closes) == len(set(closes))
+    await assert_settled(scene, session)
+
+
+async def test_a_close_that_is_armed_in_memory_alone_waits_for_the_disk(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database refuses from the arming on: the rules go on, but an id that a crash would forget is not sent."""
+    write, locked = DjangoStore.write, asyncio.Event()
+    monkeypatch.setattr("trading.engine.session.WRITE_PAUSE_SECONDS", 0)
+
+    async def refuse(self: DjangoStore, what: SessionWrite, *, token: int) -> None:
+        if armed_ids(loads(SessionState, what.record.state)):
+            locked.set()
+        if locked.is_set():
+            raise OperationalError("database is locked")
+        await write(self, what, token=token)
+
+    monkeypatch.setattr(DjangoStore, "write", refuse)
+    session = await scene.start(max_hold_minutes=30, max_loss_pct="1000", max_profit_pct="100")
+    await scene.until_live()
+    await scene.step()
+    assert locked.is_set()
+    assert len(armed_ids(scene.state)) == 2
+    scene.clock.advance(1900)
+    for _ in range(3):
+        with pytest.raises(OperationalError):
+            await scene.engine.step()
+    assert [i for i in scene.sent if i.reduce_only] == []
+    monkeypatch.setattr(DjangoStore, "write", write)
+    await scene.until_closed()
     await assert_settled(scene, session)
 
 
