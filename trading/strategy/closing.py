@@ -5,6 +5,7 @@ disagree.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from trading.strategy.arming import clear_suspicion
 from trading.strategy.events import FetchFills, PositionsRead, ReadPositions
@@ -179,6 +180,7 @@ def absorb_positions(turn: Turn, event: PositionsRead) -> None:
 
 def _prove_flat(turn: Turn, event: PositionsRead) -> None:
     shown = {p.symbol: p.size for p in event.positions if p.symbol in turn.state.symbols}
+    raw: dict[str, Any] = {"raw": list(event.raw)} if event.raw else {}
     turn.say(
         "proof_of_flat",
         "The venue shows nothing of ours: no position, no resting order, no stop",
@@ -186,7 +188,7 @@ def _prove_flat(turn: Turn, event: PositionsRead) -> None:
         open_orders=list(event.open_orders),
         symbols=list(turn.state.symbols),
         answers=list(event.answers),
-        **({"raw": list(event.raw)} if event.raw else {}),
+        **raw,
     )
     turn.close(ExitReason.STOPPED, Trigger.FLAT)
 
