@@ -94,7 +94,7 @@ def shoot(browser: Browser, folder: Path, *targets: tuple[str, str]) -> None:
         for name, path in targets:
             page.goto(f"{BASE}{path}")
             page.wait_for_timeout(1200)
-            if "#" in path:
+            if name == "alerts":
                 unfold(page)
             page.screenshot(path=folder / f"{name}-{ending}.png", full_page=True)
 
@@ -119,7 +119,7 @@ def past(data: Path, browser: Browser, folder: Path) -> None:
     with served(data, FAST):
         for _ in tqdm(range(PAST_SESSIONS), desc="past sessions"):
             manage(data, FAST, "start", "--now", "--wait")
-        shoot(browser, folder, ("alerts", "/#panel-drawer"))
+        shoot(browser, folder, ("alerts", "/"))
         acknowledge(browser)
         shoot(browser, folder, ("live-closed", "/"), ("history", "/history/"), ("session", "/history/1/"))
         shoot(browser, folder, ("analytics", "/analytics/"), ("logs", "/logs/"))
