@@ -91,7 +91,7 @@ def serve(app: Any, host: str, port: int) -> None:
     from twisted.internet import reactor as twisted_reactor
     from twisted.internet.defer import Deferred
 
-    from trading.venues.delta_server.serving import SimulatorServer
+    from trading.management.simulator_server import SimulatorServer
 
     reactor: Any = twisted_reactor
 
