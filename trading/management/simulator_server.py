@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from autobahn.websocket.types import ConnectionDeny
 from daphne.server import Server
@@ -16,10 +16,11 @@ class SimulatorServer(Server):
 
     async def handle_reply(self, protocol: Any, message: Mapping[str, Any]) -> None:
         """Pass an answer of the application on."""
+        daphne, deny = cast(Any, super()), cast(Any, ConnectionDeny)
         waiting = getattr(protocol, "handshake_deferred", None)
         if waiting is None or message["type"] != "websocket.close" or message.get("code") != THROTTLED:
-            await super().handle_reply(protocol, message)
+            await daphne.handle_reply(protocol, message)
             return
         del protocol.handshake_deferred
-        waiting.errback(ConnectionDeny(code=429, reason="Too many connections"))
-        self.protocol_disconnected(protocol)
+        waiting.errback(deny(code=429, reason="Too many connections"))
+        daphne.protocol_disconnected(protocol)

@@ -94,13 +94,14 @@ def serve(app: Any, host: str, port: int) -> None:
     from trading.management.simulator_server import SimulatorServer
 
     reactor: Any = twisted_reactor
+    server_class: Any = SimulatorServer
 
     def end() -> Deferred[None]:
         return Deferred.fromFuture(asyncio.ensure_future(app.close(), loop=twisted_loop))
 
     asyncio.set_event_loop(twisted_loop)
     endpoints = build_endpoint_description_strings(host=host, port=port)
-    server = SimulatorServer(app, endpoints=endpoints, server_name="delta-simulator", websocket_handshake_timeout=10)
+    server = server_class(app, endpoints=endpoints, server_name="delta-simulator", websocket_handshake_timeout=10)
     # Tasks that are still there when the interpreter ends crash it: all of them end before the reactor does.
     reactor.addSystemEventTrigger("before", "shutdown", end)
     server.run()
