@@ -103,6 +103,8 @@ def unfold(page: Page) -> None:
     """Open the drawer of alerts; it opens by itself for those that are loud only."""
     if not page.locator("#panel-drawer details[open]").count():
         page.locator("#panel-drawer summary").click()
+        # A click scrolls to what it clicks, and the sticky bar with it.
+        page.evaluate("scrollTo(0, 0)")
 
 
 def acknowledge(browser: Browser) -> None:
