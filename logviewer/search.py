@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import DatabaseError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 if TYPE_CHECKING:
     from logviewer.models import BackendLog
@@ -25,6 +25,8 @@ TRIGRAMS: Final = "logviewer_trigrams"
 SCANNED: Final = 20_000
 SAMPLED: Final = 300
 ASKED: Final = 4
+PROBED: Final = 2_000
+COMMON: Final = 5
 # The index reads the messages from the table of the logs. The trigger takes out what is deleted, whoever deletes; what
 # comes in is put in by `index_new`, many lines at once, because FTS5 writes its pages anew for every statement. What
 # is not in the index must not be taken out, hence the mark. A migration that rebuilds the table of the logs on SQLite
@@ -114,23 +116,39 @@ def beyond(rows: QuerySet[BackendLog]) -> QuerySet[BackendLog]:
 
 def matching(rows: QuerySet[BackendLog], text: str) -> QuerySet[BackendLog]:
     """Those of ``rows`` whose message contains ``text``, the newest arrival first."""
-    rows = _containing(rows, text)
     if is_scanned(text):
+        rows = _containing(rows, text, indexed=False)
         return rows.extra(where=[f"{LOGS}.id > (SELECT max(id) FROM {LOGS}) - %s"], params=[SCANNED]).order_by("-id")
+    rows = _containing(rows, text, indexed=True)
     if connection.vendor != "sqlite":
-        return rows.order_by("-id")
+        # The sum keeps PostgreSQL from walking back to where a text may last have been.
+        return rows.order_by("-id") if _is_common(text) else rows.order_by((F("id") + 0).desc())
     # The plus keeps SQLite from asking the index once per row of the table.
     where = [f"{TABLE} MATCH %s", f"{LOGS}.id = +{TABLE}.rowid"]
     asked = " ".join('"' + run.replace('"', '""') + '"' for run in _rarest_runs(text))
     return rows.extra(tables=[TABLE], where=where, params=[asked]).extra(order_by=[f"-{TABLE}.rowid"])
 
 
-def _containing(rows: QuerySet[BackendLog], text: str) -> QuerySet[BackendLog]:
+def _containing(rows: QuerySet[BackendLog], text: str, *, indexed: bool) -> QuerySet[BackendLog]:
+    if connection.vendor != "sqlite" and not indexed:
+        # Of ILIKE PostgreSQL would ask the index also where that means to walk the whole of it.
+        return rows.extra(where=[f"strpos(lower({LOGS}.message), lower(%s)) > 0"], params=[text])
     if connection.vendor != "sqlite":
         escaped = re.sub(r"([\\%_])", r"\\\1", text)
         return rows.extra(where=[f"{LOGS}.message ILIKE %s"], params=[f"%{escaped}%"])
     # SQLite's LIKE knows the case of ASCII only.
     return rows.filter(message__icontains=text) if text.isascii() else rows.filter(message__iregex=re.escape(text))
+
+
+def _is_common(text: str) -> bool:
+    """Whether a page of ``text`` is among the newest lines, by a look at some of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM (SELECT message FROM {LOGS} ORDER BY id DESC LIMIT {PROBED}) AS newest "
+            "WHERE strpos(lower(message), lower(%s)) > 0",
+            [text],
+        )
+        return bool(cursor.fetchone()[0] >= COMMON)
 
 
 def _rarest_runs(text: str) -> list[str]:

@@ -96,8 +96,8 @@ def kinds_of(lines: Iterable[Line]) -> Counter[Kind]:
         (at.date(), at.hour, level, logger, event, strategy)
         for _, _, _, at, _, level, logger, event, _, _, strategy, _, _ in lines
     )
-    for (day, hour, *names), count in kinds.items():
-        found[(datetime.combine(day, time(hour), UTC), *names)] += count
+    for (day, hour, level, logger, event, strategy), count in kinds.items():
+        found[datetime.combine(day, time(hour), UTC), level, logger, event, strategy] += count
     return found
 
 
