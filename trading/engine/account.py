@@ -129,21 +129,33 @@ class AccountDesk:
     ) -> None:
         """Do it and settle it; a lost lease leaves the command to the next worker."""
         try:
-            answer = await work(command)
+            answer = await self._answer(command, work)
+            if answer is not None:
+                await self._settle(command, answer)
         except LeaseLost:
             self._at_work.discard(command.command_id)
             return
-        except (ModeUnavailable, VenueUnavailable) as error:
-            answer = False, {"error": str(error)}
-        except Exception as error:
-            log.exception("Command %s failed", command.command_id, extra={"event": "command_failed"})
-            answer = False, {"error": f"{type(error).__name__}: {error}"[:300]}
-        if answer is not None:
-            await self._settle(command, answer)
         self._wake()
 
+    async def _answer(
+        self, command: PendingCommand, work: Callable[[PendingCommand], Awaitable[Answer | None]]
+    ) -> Answer | None:
+        try:
+            return await work(command)
+        except LeaseLost:
+            raise
+        except (ModeUnavailable, VenueUnavailable) as error:
+            return False, {"error": str(error)}
+        except Exception as error:
+            log.exception("Command %s failed", command.command_id, extra={"event": "command_failed"})
+            return False, {"error": f"{type(error).__name__}: {error}"[:300]}
+
     async def _settle(self, command: PendingCommand, answer: Answer) -> None:
-        await self._store.settle_command(command.command_id, ok=answer[0], result=answer[1])
+        """Record the outcome. LeaseLost when the command is another worker's now."""
+        token = self._token()
+        if token is None:
+            raise LeaseLost("no lease")
+        await self._store.settle_command(command.command_id, ok=answer[0], result=answer[1], token=token)
         self._at_work.discard(command.command_id)
         self.version += 1
 

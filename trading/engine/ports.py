@@ -392,7 +392,7 @@ class Store(Protocol):
         """The one session that is not closed, or None."""
         ...
 
-    async def reopen(self, command_id: int) -> str:
+    async def reopen(self, command_id: int, *, token: int) -> str:
         """Open the session that a restart asked for, now that the old one is closed; its strategy id, or empty when it
         cannot be opened. Asked twice (a crash in between) it opens one.
         """
@@ -406,7 +406,7 @@ class Store(Protocol):
         """Commands that wait, oldest first."""
         ...
 
-    async def settle_command(self, command_id: int, *, ok: bool, result: Mapping[str, object]) -> None:
+    async def settle_command(self, command_id: int, *, ok: bool, result: Mapping[str, object], token: int) -> None:
         """Record the outcome of a command."""
         ...
 
