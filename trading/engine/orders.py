@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from trading.engine.margin import margin_seen
-from trading.engine.ports import Venue, VenueUnavailable
+from trading.engine.ports import AccountSeen, Venue, VenueUnavailable
 from trading.strategy.events import (
     Cancel,
     ChainRead,
@@ -51,6 +51,8 @@ class Actor:
         self._limits = limits
         self._unwatched: Watch | None = None
         self._watch_at: datetime | None = None
+        self.seen: AccountSeen | None = None
+        """The newest whole reading of the account."""
 
     async def act(self, action: object) -> list[Event]:
         """Carry one action out and return what was learned.
@@ -110,11 +112,15 @@ class Actor:
 
     async def _positions(self, action: ReadPositions) -> PositionsRead:
         try:
+            if not action.whole:
+                held = await self._venue.positions(self._params.underlying)
+                return PositionsRead(self._venue.now(), ok=True, positions=_of(held, action.symbols), whole=False)
             positions, resting = await asyncio.gather(self._venue.positions(), self._venue.open_orders())
         except Exception as error:
             _log_failed_read("Positions", error)
-            return PositionsRead(self._venue.now(), ok=False, error=_cause(error))
-        ours = tuple(p for p in positions if p.symbol in action.symbols)
+            return PositionsRead(self._venue.now(), ok=False, error=_cause(error), whole=action.whole)
+        self.seen = AccountSeen(tuple(positions), tuple(resting))
+        ours = _of(positions, action.symbols)
         orders = tuple(r.client_order_id for r in resting if r.client_order_id.startswith(self._prefix))
         return PositionsRead(
             self._venue.now(), ok=True, positions=ours, open_orders=orders, answers=_answers(positions, resting)
@@ -155,6 +161,10 @@ def entry_refusal(intent: OrderIntent, mode: str) -> str:
     if intent.purpose is not Purpose.ENTRY and mode == "stop_entries":
         return ""
     return f"the trading mode is {mode}: only orders that reduce risk may be sent"
+
+
+def _of(positions: Sequence[Position], symbols: Sequence[str]) -> tuple[Position, ...]:
+    return tuple(p for p in positions if p.symbol in symbols)
 
 
 def _answers(positions: Sequence[Position], resting: Sequence[OrderReport]) -> tuple[str, ...]:

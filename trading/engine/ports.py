@@ -150,8 +150,8 @@ class Venue(Protocol):
         """All fills of these orders."""
         ...
 
-    async def positions(self) -> list[Position]:
-        """Everything the account holds."""
+    async def positions(self, underlying: str = "") -> list[Position]:
+        """Everything the account holds; given an ``underlying``, what it holds of that one, by the cheapest read."""
         ...
 
     async def open_orders(self) -> list[OrderReport]:
@@ -218,6 +218,14 @@ class RestingOrder:
     side: str = ""
     size: int = 0
     filled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSeen:
+    """What a session read of its account, all of it: every position, and every order at rest."""
+
+    positions: tuple[Position, ...]
+    resting: tuple[OrderReport, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class Engine:
             await self._obey_commands()
         await self._look_around()
         if self._is_due("account", READ_SECONDS):
-            self.desk.read()
+            self.desk.look()
         await self.desk.complete()
         if self.session is not None and self.session is not turned:
             await self._run_session(self.session)

@@ -18,6 +18,7 @@ from trading.strategy.turn import Turn
 from trading.strategy.types import ExitReason, OrderStatus, Phase, Purpose
 
 READ_AGAIN_SECONDS = 2.0
+CONFIRM_SECONDS = 1.0
 READ_REPLY_SECONDS = 30.0
 CALM_TRIES = 2
 GONE_CODES = frozenset(
@@ -136,34 +137,46 @@ def _read_again_soon(turn: Turn) -> None:
 
 
 def reconcile_now(turn: Turn) -> None:
-    """Ask the venue what it holds, whatever was asked before."""
-    turn.note(read_at=turn.at)
+    """Ask the venue what it holds and what rests there, whatever was asked before."""
+    turn.note(read_at=turn.at, whole_read_at=turn.at)
     turn.do(ReadPositions(turn.state.symbols))
+
+
+def glance(turn: Turn) -> None:
+    """Ask the venue what it holds of the session's options, and nothing else."""
+    turn.note(read_at=turn.at)
+    turn.do(ReadPositions(turn.state.symbols, whole=False))
 
 
 def absorb_positions(turn: Turn, event: PositionsRead) -> None:
     """Compare the venue with the ledger.
 
-    A failed read is unknown, never flat; orders in flight make the comparison void.
+    A failed read is unknown, never flat; orders in flight make the comparison void. A glance can open a doubt and
+    settles none: that it takes whole readings to do.
     """
     state = turn.state
-    if not state.legs or not state.open:
+    if not state.legs or not state.open or (not event.whole and (state.mismatches or state.exit_reason is not None)):
         return
     if not event.ok:
         if not state.mismatches:
             turn.say("positions_unreadable", f"Positions could not be read: {event.error}", "warning")
-        turn.note(read_at=turn.at, mismatches=max(state.mismatches, 1))
+        # A doubt is looked into faster than a venue that does not answer is asked again.
+        grace = 0 if state.exit_reason is not None else READ_AGAIN_SECONDS - CONFIRM_SECONDS
+        turn.note(read_at=turn.at + timedelta(seconds=grace), mismatches=max(state.mismatches, 1))
         return
     if state.unsettled:
         _read_again_soon(turn)
         return
-    ask_after_missing(turn, event.open_orders)
-    cancel_revenants(turn, event.open_orders)
+    if event.whole:
+        ask_after_missing(turn, event.open_orders)
+        cancel_revenants(turn, event.open_orders)
     wrong = _differences(turn, event)
     if wrong:
         _disagree(turn, event, wrong)
         return
     turn.note(reconciled_at=turn.at)
+    if not event.whole:
+        return
     if state.exit_reason is not None:
         _read_again_soon(turn)
     if state.mismatches:
@@ -210,6 +223,8 @@ def _disagree(turn: Turn, event: PositionsRead, wrong: list[str]) -> None:
     sent = [order.sent_at for order in sought]
     if ids:
         turn.do(FetchFills(ids, min(sent)))
+    if count == 1 and turn.state.exit_reason is None:
+        turn.say("drift_noticed", "Venue and ledger differ; reading again: " + "; ".join(wrong), "warning")
     if count < MISMATCHES_BEFORE_ATTENTION:
         return
     _doubt(turn, "Venue and ledger disagree: " + "; ".join(wrong))

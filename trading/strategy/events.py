@@ -85,7 +85,8 @@ class PositionsRead:
     """The answer to ``ReadPositions``.
 
     ``ok`` False means unknown, never flat. ``open_orders`` are client order ids resting at the venue, stops among them.
-    ``answers`` is everything the account held and had resting, a line each, kept as evidence.
+    ``answers`` is everything the account held and had resting, a line each, kept as evidence. ``whole`` False is a
+    glance: positions alone, so ``open_orders`` says nothing.
     """
 
     at: datetime
@@ -94,6 +95,7 @@ class PositionsRead:
     open_orders: tuple[str, ...] = ()
     error: str = ""
     answers: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +241,10 @@ class FetchFills:
 
 @dataclass(frozen=True, slots=True)
 class ReadPositions:
-    """Read positions and open orders of these symbols."""
+    """Read positions and open orders of these symbols; with ``whole`` False only positions, by the cheapest read."""
 
     symbols: tuple[str, ...]
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

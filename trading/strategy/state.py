@@ -316,6 +316,7 @@ class SessionState:
     urgent: bool = False
     closed_at: datetime | None = None
     read_at: datetime | None = None
+    whole_read_at: datetime | None = None
     reconciled_at: datetime | None = None
     fills_read_at: datetime | None = None
     mismatches: int = 0

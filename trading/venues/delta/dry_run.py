@@ -100,9 +100,9 @@ class DryRunVenue:
         """Fills of these paper orders."""
         return self.account.fills_of(frozenset(client_order_ids))
 
-    async def positions(self) -> list[Position]:
-        """What the paper account holds."""
-        return self.account.positions()
+    async def positions(self, underlying: str = "") -> list[Position]:
+        """What the paper account holds, or holds of one underlying."""
+        return self.account.positions(underlying)
 
     async def open_orders(self) -> list[OrderReport]:
         """Paper orders at rest."""

@@ -155,10 +155,11 @@ class PaperAccount:
         """Fills of these orders."""
         return [fill for fill in self._fills if fill.client_order_id in client_order_ids]
 
-    def positions(self) -> list[Position]:
-        """What is held."""
+    def positions(self, underlying: str = "") -> list[Position]:
+        """What is held, or held of one underlying."""
         self._settle()
-        return [Position(symbol, held.size, held.price) for symbol, held in self._held.items() if held.size]
+        held = ((symbol, row) for symbol, row in self._held.items() if underlying in ("", row.option.underlying))
+        return [Position(symbol, row.size, row.price) for symbol, row in held if row.size]
 
     def open_orders(self) -> list[OrderReport]:
         """Orders at rest."""

@@ -148,10 +148,10 @@ class DeltaVenue:
         with unavailable():
             return await self.account.fills_of(client_order_ids, since)
 
-    async def positions(self) -> list[Position]:
-        """Everything the account holds."""
+    async def positions(self, underlying: str = "") -> list[Position]:
+        """Everything the account holds, or what it holds of one underlying."""
         with unavailable():
-            return await self.account.positions()
+            return await self.account.positions(underlying)
 
     async def open_orders(self) -> list[OrderReport]:
         """Every order resting at the exchange."""

@@ -245,12 +245,14 @@ class SimulatedVenue:
         self._read()
         return [as_fill(fill) for fill in self.exchange.fills_of(client_order_ids)]
 
-    async def positions(self) -> list[Position]:
-        """Everything the account holds."""
+    async def positions(self, underlying: str = "") -> list[Position]:
+        """Everything the account holds, or what it holds of one underlying."""
         self._read()
         if self.faults.take(FaultKind.POSITIONS_FAIL):
             raise VenueUnavailable("positions could not be read")
-        return [Position(row.symbol, row.size, row.entry_price) for row in self.exchange.positions()]
+        held = self.exchange.positions()
+        of = [row for row in held if not underlying or row.symbol.split("-")[1] == underlying]
+        return [Position(row.symbol, row.size, row.entry_price) for row in of]
 
     async def open_orders(self) -> list[OrderReport]:
         """Every order resting at the venue, stops that wait for their trigger among them."""
