@@ -26,6 +26,8 @@ from trading.strategy.events import (
     PositionsRead,
     Query,
     ReadPositions,
+    ReadSettlements,
+    SettlementsRead,
     Watch,
 )
 from trading.strategy.execution import order_prefix
@@ -75,6 +77,8 @@ class Actor:
                 return await self._fills(action)
             case ReadPositions():
                 return [await self._positions(action)]
+            case ReadSettlements():
+                return [await self._settlements(action)]
             case LoadChain():
                 return await self._chain(action)
             case Watch():
@@ -125,6 +129,15 @@ class Actor:
         return PositionsRead(
             self._venue.now(), ok=True, positions=ours, open_orders=orders, answers=_answers(positions, resting)
         )
+
+    async def _settlements(self, action: ReadSettlements) -> SettlementsRead:
+        fills = len(action.fill_ids)
+        try:
+            settled = await self._venue.settlements(action)
+        except Exception as error:
+            _log_failed_read("Settlements", error)
+            return SettlementsRead(self._venue.now(), ok=False, error=_cause(error), fills=fills)
+        return SettlementsRead(self._venue.now(), ok=True, settlements=tuple(settled), fills=fills)
 
     async def _chain(self, action: LoadChain) -> list[Event]:
         try:

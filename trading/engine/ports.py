@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from trading.strategy.events import Event, Journal
+from trading.strategy.events import Event, Journal, ReadSettlements
 from trading.strategy.types import (
     Chain,
     ChainRow,
@@ -23,6 +23,7 @@ from trading.strategy.types import (
     OrderType,
     Phase,
     Position,
+    Settlement,
     Side,
     StrategyParams,
     TimeInForce,
@@ -156,6 +157,10 @@ class Venue(Protocol):
 
     async def open_orders(self) -> list[OrderReport]:
         """Every order resting at the venue, stops that wait for their trigger among them."""
+        ...
+
+    async def settlements(self, asked: ReadSettlements) -> list[Settlement]:
+        """What the venue settled expired options at. One of which it does not say so by now is left out."""
         ...
 
     async def balance(self) -> Balance:
@@ -330,6 +335,21 @@ class OrderRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementRecord:
+    """Contracts of a leg that the venue settled at expiry, for SettlementLedger.
+
+    ``commission`` is the venue's fee in dollars.
+    """
+
+    leg: str
+    symbol: str
+    quantity: int
+    price: Decimal
+    commission: Decimal
+    settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PnlSample:
     """One point of P&L over time, in dollars; ``level_pct`` is the trailing level in percent of the credit, if any."""
 
@@ -370,6 +390,7 @@ class SessionWrite:
     intents: tuple[OrderIntent, ...] = ()
     orders: tuple[OrderRecord, ...] = ()
     fills: tuple[Fill, ...] = ()
+    settlements: tuple[SettlementRecord, ...] = ()
     journal: tuple[tuple[datetime, Journal], ...] = ()
     at: datetime | None = None
     repeats: bool = False

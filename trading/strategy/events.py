@@ -12,7 +12,17 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from trading.strategy.types import Chain, ExitReason, Fill, MarginSeen, OrderIntent, OrderReport, Position, Quote
+from trading.strategy.types import (
+    Chain,
+    ExitReason,
+    Fill,
+    MarginSeen,
+    OrderIntent,
+    OrderReport,
+    Position,
+    Quote,
+    Settlement,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,20 @@ class FillsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementsRead:
+    """The answer to ``ReadSettlements``: what the venue says by now; ``ok`` False means that nothing was learned.
+
+    ``fills`` is how many fills of ours the question named: with more of them booked since, the answer is void.
+    """
+
+    at: datetime
+    ok: bool
+    settlements: tuple[Settlement, ...] = ()
+    error: str = ""
+    fills: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PositionsChanged:
     """The venue told, unasked, what the account holds of one option now (signed contracts). A hint to compare, never
     the comparison itself: it may be late or repeated.
@@ -184,6 +208,7 @@ Event = (
     | FillSeen
     | PositionsRead
     | FillsRead
+    | SettlementsRead
     | PositionsChanged
     | Commanded
     | LimitsSeen
@@ -248,6 +273,18 @@ class ReadPositions:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadSettlements:
+    """Ask what these options, which expired at ``expiry``, were settled at. ``since`` is when venue and ledger last
+    agreed, ``fill_ids`` are our own fills: what else was traded since then is somebody else's.
+    """
+
+    symbols: tuple[str, ...]
+    expiry: datetime
+    since: datetime
+    fill_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     """A line for the decision feed: a machine name, a sentence for people, and the figures behind it."""
 
@@ -264,7 +301,7 @@ class Finish:
     reason: ExitReason
 
 
-Action = LoadChain | Watch | Place | Cancel | Query | FetchFills | ReadPositions | Journal | Finish
+Action = LoadChain | Watch | Place | Cancel | Query | FetchFills | ReadPositions | ReadSettlements | Journal | Finish
 
 
 class Verdict(StrEnum):

@@ -23,6 +23,7 @@ from trading.strategy.types import (
     Outcome,
     Position,
     Quote,
+    Settlement,
     Side,
     TimeInForce,
 )
@@ -79,6 +80,7 @@ class PaperAccount:
 
     def __init__(self, market: Market, inbox: Inbox, now: Callable[[], datetime], cash: Decimal) -> None:
         self.cash = cash
+        self.settled: dict[str, Settlement] = {}
         self._market = market
         self._inbox = inbox
         self._now = now
@@ -271,6 +273,7 @@ class PaperAccount:
                 gain = settled_at - option.strike
                 worth = max(gain if option.option_type is OptionType.CALL else -gain, ZERO)
                 self.cash += held.size * worth * option.contract_value
+                self.settled[symbol] = Settlement(symbol, worth, option.settlement_at, ZERO, held.size)
                 del self._held[symbol]
 
 

@@ -9,7 +9,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading.engine.ports import Balance, VenueHealth, VenueOrder, VenueUnavailable
-from trading.strategy.events import Event, FillSeen, OrderReported, PositionsChanged, QuoteSeen, SpotSeen
+from trading.strategy.events import (
+    Event,
+    FillSeen,
+    OrderReported,
+    PositionsChanged,
+    QuoteSeen,
+    ReadSettlements,
+    SpotSeen,
+)
 from trading.strategy.types import (
     ZERO,
     Chain,
@@ -21,6 +29,7 @@ from trading.strategy.types import (
     Outcome,
     Position,
     Quote,
+    Settlement,
 )
 from trading.venues.simulated.clock import ManualClock, from_micros
 from trading.venues.simulated.exchange import SimulatedExchange
@@ -36,6 +45,7 @@ from trading.venues.simulated.records import (
     StopType,
     Truth,
 )
+from trading.venues.simulated.settlement import settlements
 
 _STATUS = {
     OrderState.OPEN: OrderStatus.OPEN,
@@ -275,6 +285,15 @@ class SimulatedVenue:
         self._read()
         fills = (f for f in self.exchange.fills() if f.client_order_id and f.fill_type is FillType.NORMAL)
         return [as_fill(fill) for fill in fills if from_micros(fill.at) >= since]
+
+    async def settlements(self, asked: ReadSettlements) -> list[Settlement]:
+        """What expired options settled at, for the account."""
+        self._read()
+        if self.faults.take(FaultKind.SETTLEMENT_FAIL):
+            raise VenueUnavailable("settlements could not be read")
+        if self.faults.take(FaultKind.SETTLEMENT_WITHHELD):
+            return []
+        return list(settlements(self.exchange, asked))
 
     async def balance(self) -> Balance:
         """The account's cash."""
