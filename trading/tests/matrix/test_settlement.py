@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from asgiref.sync import sync_to_async
 
 from trading.models import FillLedger, SettlementLedger, StrategySession
 from trading.selectors.analytics_source import session_facts
@@ -31,7 +32,7 @@ NEAR: dict[str, Any] = {
     "max_profit_pct": "100",
 }
 """Strikes so near that one leg may end in the money."""
-FAR: dict[str, Any] = {**NEAR, "delta_range_low": "0.04", "delta_range_high": "0.20"}
+FAR: dict[str, Any] = {**NEAR, "delta_range_low": "0.01", "delta_range_high": "0.04"}
 AFTERNOON = datetime(2026, 9, 4, 11, 0, tzinfo=UTC)
 """16:30 IST, an hour before the day's options settle."""
 
@@ -78,8 +79,6 @@ async def agrees(stage: Stage, session: StrategySession) -> None:
 
 async def sync(call: Any, *values: Any) -> Any:
     """A selector, from here."""
-    from asgiref.sync import sync_to_async
-
     return await sync_to_async(call)(*values)
 
 
@@ -127,15 +126,18 @@ async def test_the_fee_of_a_settlement_is_the_exchanges_own(stage: Stage) -> Non
 
 
 async def test_a_leg_that_settled_beside_one_that_was_bought_back(stage: Stage) -> None:
-    """The put's closes are refused until it expires; the call is closed by its own order."""
-    session = await stage.start(**{**NEAR, "exit_time_ist": "16:40"})
+    """The put's closes are refused until the worker goes; the call is closed by its own order."""
+    session = await stage.start(**NEAR)
     await stage.until_live()
     stage.wire.fault("reject:reduce_only=true,leg=put,code=order_size_not_available_in_orderbook")
-    await stage.until_closed(seconds=5)
+    await stage.ask("stop")
+    await stage.run(lambda: stage.state.legs[0].held == 0, limit=20)
+    await off(stage)
+    await stage.until_closed(seconds=2)
     await end_check(stage, session)
     assert set(await settled(session)) == {"put"}
     assert (await session.positions.aget(leg="call")).exit_price is not None
-    assert session.exit_reason == "settlement"
+    assert session.exit_reason == "stopped", "what an operator ordered stays the reason"
     await agrees(stage, session)
 
 
@@ -148,8 +150,8 @@ async def test_a_read_that_fails_first_is_asked_again_until_it_answers(stage: St
     stage.wire.fault(f"server_error:path={path}")
     stage.wire.connect()
     stage.engine = stage.over_the_wire()
-    for _ in range(60):
-        await stage.step(2)
+    for _ in range(12):
+        await stage.step(5)
     assert stage.phase is Phase.ATTENTION
     assert "could not be read" in (await said(session, "settlement_unknown"))[0]
     assert await settled(session) == {}
@@ -161,10 +163,8 @@ async def test_a_read_that_fails_first_is_asked_again_until_it_answers(stage: St
 
 
 async def test_a_price_that_comes_late_is_waited_for(stage: Stage) -> None:
-    config = stage.wire.server.config if stage.opened else None
-    assert config is None
     session = await stage.start(**NEAR)
-    quirks = replace(stage.wire.server.config.quirks, settlement_price_seconds=5700)
+    quirks = replace(stage.wire.server.config.quirks, settlement_price_seconds=1900)
     stage.wire.server.config = replace(stage.wire.server.config, quirks=quirks)
     await stage.until_live()
     await off(stage)
@@ -183,7 +183,7 @@ async def test_a_price_that_never_comes_leaves_the_legs_without_one_and_says_so(
     stage.wire.server.config = replace(stage.wire.server.config, quirks=quirks)
     await stage.until_live()
     await off(stage)
-    await stage.until_closed(seconds=5)
+    await stage.until_closed(seconds=12)
     await end_check(stage, session)
     assert session.exit_reason == "closed_outside"
     assert await settled(session) == {}
@@ -220,8 +220,8 @@ async def test_where_the_wallet_lists_no_worthless_settlement_nothing_is_conclud
     stage.wire.server.config = replace(stage.wire.server.config, quirks=quirks)
     await stage.until_live()
     await off(stage)
-    for _ in range(60):
-        await stage.step(2)
+    for _ in range(12):
+        await stage.step(5)
     assert await settled(session) == {}
     stage.wire.venue.settled._config = replace(stage.wire.venue.config, worthless_needs_row=False)
     await stage.until_closed(seconds=2)
