@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db import transaction
 from django.utils import timezone
 
-from trading import lease
-from trading.engine.ports import AccountPicture, LeaseLost, RestingOrder
+from trading.engine.ports import AccountPicture, RestingOrder
 from trading.models import AccountReading, CommandStatus, EngineCommand, Mode, TradingConfiguration
 from trading.strategy.types import Position
 
@@ -24,12 +22,9 @@ def save_account(picture: AccountPicture) -> None:
     AccountReading.objects.update_or_create(mode=picture.mode, defaults=changes)
 
 
-def note_command(command_id: int, progress: Mapping[str, object], token: int) -> None:
-    """Note progress in a pending command's row. LeaseLost when another worker has taken over."""
-    with transaction.atomic():
-        if not lease.is_ours(token):
-            raise LeaseLost(f"token {token} is no longer the newest")
-        EngineCommand.objects.filter(pk=command_id, status=CommandStatus.PENDING).update(result=dict(progress))
+def note_command(command_id: int, progress: Mapping[str, object]) -> None:
+    """Note progress in a pending command's row."""
+    EngineCommand.objects.filter(pk=command_id, status=CommandStatus.PENDING).update(result=dict(progress))
 
 
 def idle_mode() -> str:

@@ -30,6 +30,7 @@ from trading.models import (
     PnlPoint,
     PositionLedger,
     RuntimeSnapshot,
+    SettlementLedger,
     StrategySession,
     TradingConfiguration,
     TradingMode,
@@ -195,6 +196,15 @@ class FillLedgerAdmin(ReadOnlyAdmin):
     list_display = ("fill_id", "symbol", "side", "quantity", "price", "commission", "filled_at")
     list_filter = ("side", "role", "filled_at")
     search_fields = ("fill_id", "symbol", "order__client_order_id", "session__strategy_id")
+
+
+@admin.register(SettlementLedger)
+class SettlementLedgerAdmin(ReadOnlyAdmin):
+    """Settlements at expiry."""
+
+    list_display = ("symbol", "leg", "quantity", "price", "commission", "settled_at")
+    list_filter = ("leg", "settled_at")
+    search_fields = ("symbol", "session__strategy_id")
 
 
 @admin.register(PositionLedger)

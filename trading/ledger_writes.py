@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from trading.engine.ports import LegRecord, OrderRecord, SessionWrite, TraceStretch
+from trading.engine.ports import LegRecord, OrderRecord, SessionWrite, SettlementRecord, TraceStretch
 from trading.models import (
     DecisionRecord,
     DecisionTrace,
@@ -17,6 +17,7 @@ from trading.models import (
     OrderLedger,
     PositionLedger,
     SessionStatus,
+    SettlementLedger,
     StrategySession,
 )
 from trading.strategy.events import Journal
@@ -33,6 +34,8 @@ def write_session(write: SessionWrite, token: int) -> None:
         _update_order(order)
     for fill in write.fills:
         _add_fill(write.session_id, fill)
+    for settlement in write.settlements:
+        _add_settlement(write.session_id, settlement)
     for leg in write.record.legs:
         _save_leg(write.session_id, leg)
     DecisionRecord.objects.bulk_create(_decision_row(write.session_id, moment, line) for moment, line in write.journal)
@@ -154,6 +157,20 @@ def _add_fill(session_id: int, fill: Fill) -> None:
         filled = order.fills.aggregate(size=Sum("quantity"), value=Sum(F("quantity") * F("price")))
         price = Decimal(filled["value"]) / filled["size"]
         OrderLedger.objects.filter(pk=order.pk).update(filled_quantity=filled["size"], fill_price=price)
+
+
+def _add_settlement(session_id: int, settlement: SettlementRecord) -> None:
+    SettlementLedger.objects.update_or_create(
+        session_id=session_id,
+        leg=settlement.leg,
+        defaults={
+            "symbol": settlement.symbol,
+            "quantity": settlement.quantity,
+            "price": settlement.price,
+            "commission": settlement.commission,
+            "settled_at": settlement.settled_at,
+        },
+    )
 
 
 def _save_leg(session_id: int, leg: LegRecord) -> None:

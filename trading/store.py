@@ -97,9 +97,9 @@ class DjangoStore:
         """See the port."""
         return await self._run(_open_session)
 
-    async def reopen(self, command_id: int) -> str:
+    async def reopen(self, command_id: int, *, token: int) -> str:
         """See the port."""
-        return await self._run(_reopen, command_id)
+        return await self._run(_fenced, token, _reopen, command_id)
 
     async def samples(self, session_id: int) -> list[PnlSample]:
         """See the port."""
@@ -109,13 +109,13 @@ class DjangoStore:
         """See the port."""
         return await self._run(_pending_commands)
 
-    async def settle_command(self, command_id: int, *, ok: bool, result: Mapping[str, object]) -> None:
+    async def settle_command(self, command_id: int, *, ok: bool, result: Mapping[str, object], token: int) -> None:
         """See the port."""
-        await self._run(_settle_command, command_id, ok, dict(result))
+        await self._run(_fenced, token, _settle_command, command_id, ok, dict(result))
 
     async def note_command(self, command_id: int, progress: Mapping[str, object], *, token: int) -> None:
         """See the port."""
-        await self._run(account_store.note_command, command_id, progress, token)
+        await self._run(_fenced, token, account_store.note_command, command_id, progress)
 
     async def save_account(self, picture: AccountPicture) -> None:
         """See the port."""
@@ -324,17 +324,26 @@ def _is_running(session_id: int) -> bool:
     return StrategySession.objects.filter(pk=session_id, status=SessionStatus.RUNNING).exists()
 
 
-def _write(write: SessionWrite, token: int) -> None:
+def _fenced(token: int, change: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """A change in one transaction, for the newest token only. LeaseLost when another worker has taken over."""
     with transaction.atomic():
         if not lease.is_ours(token):
             raise LeaseLost(f"token {token} is no longer the newest")
-        closes = write.record.phase is Phase.CLOSED and _is_running(write.session_id)
-        write_session(write, token)
-        tell_of_write(write, closed=closes)
-        if closes:
-            lockouts.lock_after(write.session_id, write.at or timezone.now())
-        if write.repeats:
-            _open_next_daily(write.session_id)
+        return change(*args, **kwargs)
+
+
+def _write(write: SessionWrite, token: int) -> None:
+    _fenced(token, _write_all, write, token)
     if write.record.phase is Phase.CLOSED:
         # A listener that fails is logged and never the engine's problem.
         session_closed.send_robust(DjangoStore, session_id=write.session_id)
+
+
+def _write_all(write: SessionWrite, token: int) -> None:
+    closes = write.record.phase is Phase.CLOSED and _is_running(write.session_id)
+    write_session(write, token)
+    tell_of_write(write, closed=closes)
+    if closes:
+        lockouts.lock_after(write.session_id, write.at or timezone.now())
+    if write.repeats:
+        _open_next_daily(write.session_id)

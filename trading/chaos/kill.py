@@ -80,10 +80,10 @@ class MortalStore(DjangoStore):
         self._reaper.between()
         await super().publish(payload, owner=owner)
 
-    async def settle_command(self, command_id: int, *, ok: bool, result: Mapping[str, object]) -> None:
+    async def settle_command(self, command_id: int, *, ok: bool, result: Mapping[str, object], token: int) -> None:
         """See the port."""
         self._reaper.between()
-        await super().settle_command(command_id, ok=ok, result=result)
+        await super().settle_command(command_id, ok=ok, result=result, token=token)
         self._reaper.between()
 
     def _hook(self) -> None:

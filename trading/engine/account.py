@@ -15,6 +15,7 @@ from trading.engine.flatten import Flattening, FlattenWish
 from trading.engine.ownership import Owned, owned_by, share_of
 from trading.engine.ports import (
     AccountPicture,
+    AccountSeen,
     LeaseLost,
     ModeUnavailable,
     PendingCommand,
@@ -31,6 +32,10 @@ from trading.strategy.types import Phase
 
 log = logging.getLogger("trading.engine")
 READ_SECONDS: Final = 60.0
+CARRIED_IN_A_ROW: Final = 5
+"""How often resting orders are carried over from one picture to the next: the session's readings tell which orders rest
+and what is filled, the desk's own also of what and how much.
+"""
 Answer = tuple[bool, dict[str, object]]
 
 
@@ -59,15 +64,24 @@ class AccountDesk:
         self._heard: list[ForeignClosed] = []
         self._seen_phase: Phase | None = None
         self._newest: AccountPicture | None = None
+        self._seen: AccountSeen | None = None
+        self._fresh = False
+        self._carried = 0
         self.version = 0
         """Grows with every reading that differs from the one before, and with every command that is settled."""
         self.reads = 0
-        """Readings done, failed ones included."""
+        """Pictures made, whoever read for them, failed readings included."""
 
     @property
     def busy(self) -> bool:
         """Requests in flight, or something for the session to take in."""
         return bool(self._tasks or self._adoptions or self._heard)
+
+    def look(self) -> None:
+        """Read, unless the session's own readings kept the picture fresh since the last look."""
+        fresh, self._fresh = self._fresh, False
+        if not fresh:
+            self.read()
 
     def read(self) -> None:
         """Have the account of the session's mode read soon, of the active configuration's when there is none."""
@@ -95,6 +109,8 @@ class AccountDesk:
         if phase is not self._seen_phase and (phase is None or phase in (Phase.LIVE, Phase.ATTENTION)):
             self.read()
         self._seen_phase = phase
+        if session is not None:
+            self._share(session.spec.mode, session.account_seen)
         heard, self._heard = self._heard, []
         for event in heard:
             if session is not None and token is not None:
@@ -129,23 +145,58 @@ class AccountDesk:
     ) -> None:
         """Do it and settle it; a lost lease leaves the command to the next worker."""
         try:
-            answer = await work(command)
+            answer = await self._answer(command, work)
+            if answer is not None:
+                await self._settle(command, answer)
         except LeaseLost:
             self._at_work.discard(command.command_id)
             return
-        except (ModeUnavailable, VenueUnavailable) as error:
-            answer = False, {"error": str(error)}
-        except Exception as error:
-            log.exception("Command %s failed", command.command_id, extra={"event": "command_failed"})
-            answer = False, {"error": f"{type(error).__name__}: {error}"[:300]}
-        if answer is not None:
-            await self._settle(command, answer)
         self._wake()
 
+    async def _answer(
+        self, command: PendingCommand, work: Callable[[PendingCommand], Awaitable[Answer | None]]
+    ) -> Answer | None:
+        try:
+            return await work(command)
+        except LeaseLost:
+            raise
+        except (ModeUnavailable, VenueUnavailable) as error:
+            return False, {"error": str(error)}
+        except Exception as error:
+            log.exception("Command %s failed", command.command_id, extra={"event": "command_failed"})
+            return False, {"error": f"{type(error).__name__}: {error}"[:300]}
+
     async def _settle(self, command: PendingCommand, answer: Answer) -> None:
-        await self._store.settle_command(command.command_id, ok=answer[0], result=answer[1])
+        """Record the outcome. LeaseLost when the command is another worker's now."""
+        token = self._token()
+        if token is None:
+            raise LeaseLost("no lease")
+        await self._store.settle_command(command.command_id, ok=answer[0], result=answer[1], token=token)
         self._at_work.discard(command.command_id)
         self.version += 1
+
+    def _share(self, mode: str, seen: AccountSeen | None) -> None:
+        """Make a picture of what the session just read for its own comparison, instead of reading it again."""
+        if seen is None or seen is self._seen:
+            return
+        self._seen, self._fresh = seen, True
+        orders = self._carried_over(mode, seen)
+        if orders is None:
+            self.read()
+        else:
+            self._spawn(self._keep(AccountPicture(mode, seen.positions, orders)))
+
+    def _carried_over(self, mode: str, seen: AccountSeen) -> tuple[RestingOrder, ...] | None:
+        """The orders that rest, as they are known; None when they have to be read."""
+        if not seen.resting:
+            return ()
+        newest = self._newest
+        known = newest.orders if newest is not None and newest.mode == mode else ()
+        changed = {(o.venue_order_id, o.filled) for o in known} != {(r.venue_order_id, r.filled) for r in seen.resting}
+        if changed or self._carried >= CARRIED_IN_A_ROW:
+            return None
+        self._carried += 1
+        return known
 
     async def _read_own(self) -> None:
         try:
@@ -165,7 +216,7 @@ class AccountDesk:
     async def _read(self, mode: str, venue: Venue) -> str:
         """Read and store; the error, or nothing. A failed read keeps what was known: it is unknown, never empty."""
         async with self._reading:
-            self.reads += 1
+            self._carried = 0
             try:
                 await venue.connect()
                 positions, orders = await asyncio.gather(venue.positions(), _resting(venue))
@@ -179,10 +230,14 @@ class AccountDesk:
                     exc_info=None if foreseen else error,
                 )
                 picture = AccountPicture(mode, error=str(error) or type(error).__name__)
-            await self._store.save_account(picture)
-            if picture != self._newest:
-                self._newest, self.version = picture, self.version + 1
+            await self._keep(picture)
         return picture.error
+
+    async def _keep(self, picture: AccountPicture) -> None:
+        self.reads += 1
+        await self._store.save_account(picture)
+        if picture != self._newest:
+            self._newest, self.version = picture, self.version + 1
 
     async def _read_asked(self, command: PendingCommand) -> Answer:
         session = self._session()

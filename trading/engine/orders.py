@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from trading.engine.evidence import hearing
 from trading.engine.margin import margin_seen
-from trading.engine.ports import Venue, VenueUnavailable
+from trading.engine.ports import AccountSeen, Venue, VenueUnavailable
 from trading.strategy.events import (
     Cancel,
     ChainRead,
@@ -28,6 +28,8 @@ from trading.strategy.events import (
     PositionsRead,
     Query,
     ReadPositions,
+    ReadSettlements,
+    SettlementsRead,
     Watch,
 )
 from trading.strategy.execution import order_prefix
@@ -54,6 +56,8 @@ class Actor:
         self._leaving: set[str] = set()
         self._unwatched: Watch | None = None
         self._watch_at: datetime | None = None
+        self.seen: AccountSeen | None = None
+        """The newest whole reading of the account."""
 
     async def act(self, action: object) -> list[Event]:
         """Carry one action out and return what was learned.
@@ -76,6 +80,8 @@ class Actor:
                 return await self._fills(action)
             case ReadPositions():
                 return [await self._positions(action)]
+            case ReadSettlements():
+                return [await self._settlements(action)]
             case LoadChain():
                 return await self._chain(action)
             case Watch():
@@ -126,12 +132,16 @@ class Actor:
 
     async def _positions(self, action: ReadPositions) -> PositionsRead:
         try:
+            if not action.whole:
+                held = await self._venue.positions(self._params.underlying)
+                return PositionsRead(self._venue.now(), ok=True, positions=_of(held, action.symbols), whole=False)
             with hearing() as raw:
                 positions, resting = await asyncio.gather(self._venue.positions(), self._venue.open_orders())
         except Exception as error:
             _log_failed_read("Positions", error)
-            return PositionsRead(self._venue.now(), ok=False, error=_cause(error))
-        ours = tuple(p for p in positions if p.symbol in action.symbols)
+            return PositionsRead(self._venue.now(), ok=False, error=_cause(error), whole=action.whole)
+        self.seen = AccountSeen(tuple(positions), tuple(resting))
+        ours = _of(positions, action.symbols)
         orders = tuple(r.client_order_id for r in resting if r.client_order_id.startswith(self._prefix))
         return PositionsRead(
             self._venue.now(),
@@ -141,6 +151,15 @@ class Actor:
             answers=_answers(positions, resting),
             raw=() if ours or orders else tuple(raw),
         )
+
+    async def _settlements(self, action: ReadSettlements) -> SettlementsRead:
+        fills = len(action.fill_ids)
+        try:
+            settled = await self._venue.settlements(action)
+        except Exception as error:
+            _log_failed_read("Settlements", error)
+            return SettlementsRead(self._venue.now(), ok=False, error=_cause(error), fills=fills)
+        return SettlementsRead(self._venue.now(), ok=True, settlements=tuple(settled), fills=fills)
 
     async def _chain(self, action: LoadChain) -> list[Event]:
         try:
@@ -177,6 +196,10 @@ def entry_refusal(intent: OrderIntent, mode: str) -> str:
     if intent.purpose is not Purpose.ENTRY and mode == "stop_entries":
         return ""
     return f"the trading mode is {mode}: only orders that reduce risk may be sent"
+
+
+def _of(positions: Sequence[Position], symbols: Sequence[str]) -> tuple[Position, ...]:
+    return tuple(p for p in positions if p.symbol in symbols)
 
 
 def _answers(positions: Sequence[Position], resting: Sequence[OrderReport]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
-from trading.strategy.events import Event, Journal
+from trading.strategy.events import Event, Journal, ReadSettlements
 from trading.strategy.types import (
     Chain,
     ChainRow,
@@ -23,6 +23,7 @@ from trading.strategy.types import (
     OrderType,
     Phase,
     Position,
+    Settlement,
     Side,
     StrategyParams,
     TimeInForce,
@@ -151,12 +152,16 @@ class Venue(Protocol):
         """All fills of these orders."""
         ...
 
-    async def positions(self) -> list[Position]:
-        """Everything the account holds."""
+    async def positions(self, underlying: str = "") -> list[Position]:
+        """Everything the account holds; given an ``underlying``, what it holds of that one, by the cheapest read."""
         ...
 
     async def open_orders(self) -> list[OrderReport]:
         """Every order resting at the venue, stops that wait for their trigger among them."""
+        ...
+
+    async def settlements(self, asked: ReadSettlements) -> list[Settlement]:
+        """What the venue settled expired options at. One of which it does not say so by now is left out."""
         ...
 
     async def balance(self) -> Balance:
@@ -219,6 +224,14 @@ class RestingOrder:
     side: str = ""
     size: int = 0
     filled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSeen:
+    """What a session read of its account, all of it: every position, and every order at rest."""
+
+    positions: tuple[Position, ...]
+    resting: tuple[OrderReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +336,21 @@ class OrderRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementRecord:
+    """Contracts of a leg that the venue settled at expiry, for SettlementLedger.
+
+    ``commission`` is the venue's fee in dollars.
+    """
+
+    leg: str
+    symbol: str
+    quantity: int
+    price: Decimal
+    commission: Decimal
+    settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PnlSample:
     """One point of P&L over time, in dollars; ``level_pct`` is the trailing level in percent of the credit, if any."""
 
@@ -363,6 +391,7 @@ class SessionWrite:
     intents: tuple[OrderIntent, ...] = ()
     orders: tuple[OrderRecord, ...] = ()
     fills: tuple[Fill, ...] = ()
+    settlements: tuple[SettlementRecord, ...] = ()
     journal: tuple[tuple[datetime, Journal], ...] = ()
     at: datetime | None = None
     repeats: bool = False
@@ -393,7 +422,7 @@ class Store(Protocol):
         """The one session that is not closed, or None."""
         ...
 
-    async def reopen(self, command_id: int) -> str:
+    async def reopen(self, command_id: int, *, token: int) -> str:
         """Open the session that a restart asked for, now that the old one is closed; its strategy id, or empty when it
         cannot be opened. Asked twice (a crash in between) it opens one.
         """
@@ -407,7 +436,7 @@ class Store(Protocol):
         """Commands that wait, oldest first."""
         ...
 
-    async def settle_command(self, command_id: int, *, ok: bool, result: Mapping[str, object]) -> None:
+    async def settle_command(self, command_id: int, *, ok: bool, result: Mapping[str, object], token: int) -> None:
         """Record the outcome of a command."""
         ...
 

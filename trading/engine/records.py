@@ -8,7 +8,14 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from trading.engine.ports import LegRecord, OrderRecord, SessionRecord, SessionSpec, SessionWrite
+from trading.engine.ports import (
+    LegRecord,
+    OrderRecord,
+    SessionRecord,
+    SessionSpec,
+    SessionWrite,
+    SettlementRecord,
+)
 from trading.strategy.codec import dumps
 from trading.strategy.decide import Decision
 from trading.strategy.events import Event, FillSeen, Journal, Place
@@ -40,6 +47,7 @@ def session_write(
         intents=_intents(before, decision),
         orders=_changed_orders(before, decision.state, event.at),
         fills=_new_fills(before, decision.state, event),
+        settlements=_new_settlements(before, decision.state),
         journal=tuple((event.at, line) for line in said),
         at=event.at,
         repeats=before.open and _goes_on(decision.state),
@@ -155,13 +163,38 @@ def _leg_record(leg: LegState) -> LegRecord:
             "settlement_at": instant(leg.instrument.settlement_at),
             "target": leg.target,
             "external": leg.external,
+            "settled": leg.settled,
+            "settlement_price": number(leg.settlement_price),
             "adopted": leg.adopted,
             "baseline": leg.baseline,
             "decision_price": number(leg.decision_price),
             "mark_price": number(quote.mark) if quote else None,
             "delta": number(quote.delta, 6) if quote else None,
-            "fees": {"entry": number(leg.entry_fees), "exit": number(leg.exit_fees), "total": number(leg.fees)},
+            "fees": _fees(leg),
         },
+    )
+
+
+def _fees(leg: LegState) -> dict[str, float | None]:
+    parts = {"entry": leg.entry_fees, "exit": leg.exit_fees, "total": leg.fees}
+    if leg.settled:
+        parts["settlement"] = leg.settled_fees
+    return {name: number(value) for name, value in parts.items()}
+
+
+def _new_settlements(before: SessionState, after: SessionState) -> tuple[SettlementRecord, ...]:
+    known = {leg.option_type: leg.settled for leg in before.legs}
+    return tuple(
+        SettlementRecord(
+            leg.option_type.value,
+            leg.instrument.symbol,
+            leg.settled,
+            leg.settlement_price,
+            leg.settled_fees,
+            leg.settled_at,
+        )
+        for leg in after.legs
+        if leg.settled > known.get(leg.option_type, 0) and leg.settlement_price is not None and leg.settled_at
     )
 
 

@@ -20,7 +20,16 @@ def recover(state: SessionState, at: datetime) -> tuple[SessionState, tuple[Acti
     from now: the time without a worker was not a silence of the venue.
     """
     legs = tuple(_forget_requests(leg, at) for leg in state.legs)
-    resumed = replace(state, legs=legs, asked_at=None, read_at=None, mismatches=0)
+    resumed = replace(
+        state,
+        legs=legs,
+        asked_at=None,
+        read_at=None,
+        whole_read_at=None,
+        settling_since=None,
+        settlement_asked_at=None,
+        mismatches=0,
+    )
     if not legs:
         return resumed, (Journal("resumed", f"Worker started; session resumed while {state.phase.value}"),)
     orders = [order for leg in legs for order in (*leg.orders, *leg.stops, *leg.done)]

@@ -148,7 +148,7 @@ class Engine:
             await self._obey_commands()
         await self._look_around()
         if self._is_due("account", READ_SECONDS):
-            self.desk.read()
+            self.desk.look()
         await self.desk.complete()
         if self.session is not None and self.session is not turned:
             await self._run_session(self.session)
@@ -335,23 +335,29 @@ class Engine:
                 result: dict[str, object] = {"accepted": known}
                 if not known and command.session_id in self._refused:
                     result["error"] = self._refused[command.session_id]
-                await self.store.settle_command(command.command_id, ok=known, result=result)
+                await self._settle(command, result, ok=known)
             case "stop" | "panic":
                 order = (
                     Order.PANIC if command.action == "panic" else Order.HAND_OVER if command.leave_open else Order.STOP
                 )
                 await self._order(session, command, order)
-                await self.store.settle_command(command.command_id, ok=True, result={"accepted": session is not None})
+                await self._settle(command, {"accepted": session is not None})
             case "restart" if overruled:
-                result = {"error": "overruled by a later stop or panic"}
-                await self.store.settle_command(command.command_id, ok=False, result=result)
+                await self._settle(command, {"error": "overruled by a later stop or panic"}, ok=False)
             case "restart":
                 await self._restart(session, command)
             case _:
                 log.error("Unknown command %s", command.action, extra={"event": "command_unknown"})
-                await self.store.settle_command(
-                    command.command_id, ok=False, result={"error": f"unknown action {command.action}"}
-                )
+                await self._settle(command, {"error": f"unknown action {command.action}"}, ok=False)
+
+    async def _settle(self, command: PendingCommand, result: dict[str, object], *, ok: bool = True) -> None:
+        """Record what became of a command. LeaseLost when it is another worker's now."""
+        await self.store.settle_command(command.command_id, ok=ok, result=result, token=self._held_token())
+
+    def _held_token(self) -> int:
+        if self.token is None:
+            raise LeaseLost("no lease")
+        return self.token
 
     async def _restart(self, session: SessionRunner | None, command: PendingCommand) -> None:
         """Close the old session first; the command stays pending until then, so a crash in between loses nothing."""
@@ -359,8 +365,8 @@ class Engine:
             if session.state.exit_reason is None:
                 await self._order(session, command, Order.STOP)
             return
-        strategy_id = await self.store.reopen(command.command_id)
-        await self.store.settle_command(command.command_id, ok=bool(strategy_id), result={"strategy_id": strategy_id})
+        strategy_id = await self.store.reopen(command.command_id, token=self._held_token())
+        await self._settle(command, {"strategy_id": strategy_id}, ok=bool(strategy_id))
         await self._load_session()
 
     async def _order(self, session: SessionRunner | None, command: PendingCommand, order: Order) -> None:

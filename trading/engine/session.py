@@ -12,6 +12,7 @@ from decimal import Decimal
 from trading.engine.looks import one_look
 from trading.engine.orders import Actor, entry_refusal
 from trading.engine.ports import (
+    AccountSeen,
     Balance,
     LeaseLost,
     PnlSample,
@@ -136,6 +137,11 @@ class SessionRunner:
             enter_now=self.spec.enter_now,
             plan=plan,
         )
+
+    @property
+    def account_seen(self) -> AccountSeen | None:
+        """The newest whole reading of the account that the session made for its own comparison."""
+        return self._actor.seen
 
     @property
     def busy(self) -> bool:

@@ -47,6 +47,8 @@ def session_rows(detail: SessionDetail) -> Iterable[Row]:
         yield leg.leg, f"{leg.quantity} x {leg.symbol}: {prices}{still_open}"
     fills = [fill for order in detail.orders for fill in order.fills.all()]
     yield "orders", f"{len(detail.orders)} orders, {len(fills)} fills"
+    for settlement in detail.settlements:
+        yield "settled", f"{settlement.quantity} x {settlement.symbol} at {_price(settlement.price)}"
     yield "credits", dollars(detail.cash.credits)
     yield "debits", dollars(-detail.cash.debits)
     yield "fees", dollars(-detail.cash.commissions)

@@ -20,7 +20,7 @@ from trading.models.control import (
     TradingMode,
     TradingModeChoice,
 )
-from trading.models.ledger import FillLedger, OrderLedger, PositionLedger
+from trading.models.ledger import FillLedger, OrderLedger, PositionLedger, SettlementLedger
 from trading.models.preflight import PreflightRun
 from trading.models.session import DecisionRecord, DecisionTrace, PnlPoint, SessionStatus, StrategySession
 
@@ -48,6 +48,7 @@ __all__ = [
     "RepeatChoice",
     "RuntimeSnapshot",
     "SessionStatus",
+    "SettlementLedger",
     "Severity",
     "StrategySession",
     "StrikeModeChoice",

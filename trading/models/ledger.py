@@ -73,8 +73,30 @@ class FillLedger(models.Model):
         return f"{self.side} {self.quantity} {self.symbol} @ {self.price}"
 
 
+class SettlementLedger(models.Model):
+    """Contracts of a leg that the venue settled at expiry: no order and no fill, its settlement price and its fee."""
+
+    session = models.ForeignKey(StrategySession, on_delete=models.CASCADE, related_name="settlements")
+    leg = models.CharField(max_length=4)
+    symbol = models.CharField(max_length=64)
+    side = models.CharField(max_length=10, default="buy")
+    quantity = models.PositiveIntegerField()
+    price = _amount()
+    commission = _amount()
+    settled_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["session", "leg"], name="settlement_leg_once")]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.symbol} settled @ {self.price}"
+
+
 class PositionLedger(models.Model):
-    """One leg of a session. Prices are VWAPs of fills; ``realized_pnl`` is dollars net of the fees paid."""
+    """One leg of a session. Prices are VWAPs of fills and of a settlement; ``realized_pnl`` is dollars net of the
+    fees paid.
+    """
 
     session = models.ForeignKey(StrategySession, on_delete=models.CASCADE, related_name="positions")
     leg = models.CharField(max_length=4)

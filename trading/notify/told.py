@@ -26,7 +26,7 @@ STOPS: Final = frozenset(
 )
 """Exits that protect; the others were planned or asked for."""
 UNUSUAL: Final = frozenset(
-    {"panic_close", "closed_outside", "stale_data", "handed_over", "entry_failed", "forced_exit"}
+    {"panic_close", "closed_outside", "settlement", "stale_data", "handed_over", "entry_failed", "forced_exit"}
 )
 ATTENTION: Final = "attention"
 
@@ -90,6 +90,8 @@ LINES: Final[Mapping[str, Callable[[Journal], tuple[Severity, str] | None]]] = {
     "resolved": lambda _line: (Severity.INFO, "Venue and ledger agree again"),
     "handed_over": lambda _line: (Severity.WARNING, "Position handed over"),
     "closed_outside": lambda _line: (Severity.WARNING, "Legs closed outside the platform"),
+    "settled": lambda _line: (Severity.WARNING, "Legs settled at expiry"),
+    "settlement_unknown": lambda _line: (Severity.WARNING, "Settlement not known"),
     "mode_unavailable": lambda _line: (Severity.WARNING, "Session refused"),
 }
 """Journal kinds that are news; besides them, every line of level ``error`` is critical."""

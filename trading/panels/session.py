@@ -48,11 +48,11 @@ class Reconciliation:
 
 def reconciliation(detail: SessionDetail) -> Reconciliation:
     """The cash table of a session, with the decimals that its longest amount needs: the columns add up as printed."""
-    fills = [fill for order in detail.orders for fill in order.fills.all()]
-    symbols = list(dict.fromkeys(fill.symbol for fill in fills))
+    moves = detail.moves
+    symbols = list(dict.fromkeys(move.symbol for move in moves))
     values = detail.config_values
     parts = {
-        symbol: cash_of([fill for fill in fills if fill.symbol == symbol], detail.legs, values) for symbol in symbols
+        symbol: cash_of([move for move in moves if move.symbol == symbol], detail.legs, values) for symbol in symbols
     }
     places = _places([detail.cash, *parts.values()])
     flat = detail.session.status == "stopped" and not any(leg.open_quantity for leg in detail.legs)

@@ -39,6 +39,7 @@ EXIT_REASONS: Final[dict[str, str]] = {
     "entry_failed": "Entry failed",
     "no_entry": "No entry was made",
     "closed_outside": "Closed outside the platform",
+    "settlement": "Settled at expiry",
     "resumed_exit": "Close resumed after a crash",
     "forced_exit": "Forced exit",
 }

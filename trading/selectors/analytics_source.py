@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.db.models import F, QuerySet
 
-from trading.models import FillLedger, PnlPoint, PositionLedger, SessionStatus, StrategySession
+from trading.models import FillLedger, PnlPoint, PositionLedger, SessionStatus, SettlementLedger, StrategySession
 from trading.selectors.analytics_attribution import Attribution, ShortLeg, attribute
 from trading.strategy.schedule import settlement_instant, trading_day
 from trading.strategy.types import ZERO, ExitReason, OptionType
@@ -77,12 +77,12 @@ def closed_session_ids() -> list[int]:
 
 
 def session_facts(ids: Sequence[int]) -> list[SessionFacts]:
-    """The facts of the closed sessions among ``ids``. Four queries, however many they are."""
+    """The facts of the closed sessions among ``ids``. Five queries, however many they are."""
     closed = StrategySession.objects.filter(pk__in=ids, status=SessionStatus.STOPPED).defer(
         "engine_state", "config_snapshot", "proof_of_flat"
     )
     rows = closed.annotate(named=F("revision__configuration_name"), numbered=F("revision__number")).prefetch_related(
-        "positions"
+        "positions", "settlements"
     )
     fills, paths = _fills(ids), _paths(ids)
     return [_facts(row, fills[row.pk], paths[row.pk]) for row in rows.order_by("pk")]
@@ -109,7 +109,7 @@ def _facts(row: Any, fills: list[FillLedger], points: list[Point]) -> SessionFac
     net = sum((leg.realized_pnl or ZERO for leg in legs), ZERO)
     fees = sum((leg.fees for leg in legs), ZERO)
     entered, closed = row.activated_at or row.created_at, row.deactivated_at or row.created_at
-    cash = _cash(fills, legs)
+    cash = _cash([*fills, *row.settlements.all()], legs)
     left = sum(leg.open_quantity for leg in legs)
     return SessionFacts(
         session_id=row.pk,
@@ -137,7 +137,7 @@ def _facts(row: Any, fills: list[FillLedger], points: list[Point]) -> SessionFac
     )
 
 
-def _cash(fills: Iterable[FillLedger], legs: Iterable[PositionLedger]) -> Decimal:
+def _cash(fills: Iterable[FillLedger | SettlementLedger], legs: Iterable[PositionLedger]) -> Decimal:
     sizes = {leg.symbol: leg.contract_size for leg in legs}
     total = ZERO
     for fill in fills:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from trading.models import FillLedger, PositionLedger, StrategySession
+from trading.models import FillLedger, PositionLedger, SettlementLedger, StrategySession
 
 T = TypeVar("T")
 ZERO = Decimal(0)
@@ -121,7 +121,7 @@ class PnlRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cash:
-    """What fills did to the account, in dollars: ``net`` = ``credits`` − ``debits`` − ``commissions``."""
+    """What fills and settlements did, in dollars: ``net`` = ``credits`` − ``debits`` − ``commissions``."""
 
     credits: Decimal
     debits: Decimal
@@ -177,8 +177,12 @@ def leg_summary(leg: PositionLedger | ListedLeg) -> LegSummary:
     )
 
 
-def cash_of(fills: Iterable[FillLedger], legs: Iterable[PositionLedger], values: Mapping[str, Any]) -> Cash:
-    """The cash of ``fills``, exact: price × contracts × units per contract (the leg's, else the configuration's)."""
+def cash_of(
+    fills: Iterable[FillLedger | SettlementLedger], legs: Iterable[PositionLedger], values: Mapping[str, Any]
+) -> Cash:
+    """The cash of fills and settlements, exact: price × contracts × units per contract (the leg's, else the
+    configuration's).
+    """
     sizes = {leg.symbol: leg.contract_size for leg in legs}
     usual = Decimal(str(values.get("contract_size") or 0))
     credit = debit = commission = ZERO

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -15,10 +15,12 @@ from deltastrangle.exceptions import NotFound
 from trading.models import (
     DecisionRecord,
     EngineCommand,
+    FillLedger,
     OrderLedger,
     PnlPoint,
     PositionLedger,
     SessionStatus,
+    SettlementLedger,
     StrategySession,
 )
 from trading.selectors.runtime import venue_now
@@ -59,6 +61,12 @@ class SessionDetail:
     config_values: dict[str, Any]
     metadata: dict[str, Any]
     proof_of_flat: dict[str, Any] | None
+    settlements: Sequence[SettlementLedger] = ()
+
+    @property
+    def moves(self) -> list[FillLedger | SettlementLedger]:
+        """Everything that moved cash: fills, then settlements."""
+        return _moves(self.orders, self.settlements)
 
 
 def list_sessions(
@@ -114,6 +122,16 @@ def matching_sessions(
     return _in_range(_matching(status, mode, exit_reason, configuration_id, text), start, end)
 
 
+def _moves(
+    orders: Iterable[OrderLedger], settlements: Iterable[SettlementLedger]
+) -> list[FillLedger | SettlementLedger]:
+    moved: list[FillLedger | SettlementLedger] = []
+    for order in orders:
+        moved.extend(order.fills.all())
+    moved.extend(settlements)
+    return moved
+
+
 def session_detail(pk: int, *, points: int = CHART_POINTS) -> SessionDetail:
     """All of one session, with at most ``points`` of P&L. Raises ``NotFound``. A fixed number of queries."""
     row = _for_items(StrategySession.objects.filter(pk=pk), blobs=True).first()
@@ -122,14 +140,15 @@ def session_detail(pk: int, *, points: int = CHART_POINTS) -> SessionDetail:
     orders = list(row.orders.order_by("created_at", "id").prefetch_related("fills"))
     of_session = _legs([row])
     legs = of_session.get(row.pk, [])
-    fills = [fill for order in orders for fill in order.fills.all()]
+    settlements = list(row.settlements.all())
     return SessionDetail(
         session=_items([row], of_session)[0],
         orders=orders,
         legs=legs,
         decisions=list(DecisionRecord.objects.filter(session=row)[:DECISIONS_SHOWN]),
         pnl_points=pnl_points(row.pk, most=points),
-        cash=cash_of(fills, legs, row.config_snapshot),
+        cash=cash_of(_moves(orders, settlements), legs, row.config_snapshot),
+        settlements=settlements,
         config_values=row.config_snapshot,
         metadata=row.session_metadata or {},
         proof_of_flat=row.proof_of_flat,

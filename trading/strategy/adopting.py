@@ -47,6 +47,7 @@ def absorb_adopted(turn: Turn, event: Adopted) -> None:
         adoptions=(*leg.adoptions, event.key),
         baseline=_shrunk(leg.baseline, event.foreign + event.size),
     )
+    turn.note(reconciled_at=turn.at)
     turn.say(
         "adopted",
         f"Adopted {event.size} of {event.symbol} at the venue's entry price {event.price.normalize():f}, which is the "
@@ -67,6 +68,7 @@ def absorb_foreign_closed(turn: Turn, event: ForeignClosed) -> None:
     baseline = _shrunk(leg.baseline, event.left)
     if baseline != leg.baseline:
         turn.update_leg(leg, baseline=baseline)
+        turn.note(reconciled_at=turn.at)
         turn.say(
             "foreign_closed",
             f"Foreign contracts of {event.symbol} were closed; the account holds {event.left:+d} beside this session",

@@ -14,11 +14,20 @@ from trading.strategy.leaving import leave_foreign
 from trading.strategy.machine import Trigger
 from trading.strategy.orders import cancel_revenants, cancel_working
 from trading.strategy.resident import ask_after_missing, clear_stops, give_stops_up
+from trading.strategy.settling import (
+    OUTSIDE,
+    UNTOLD,
+    awaits_settlement,
+    has_expired,
+    holds_expired,
+    say_closed_outside,
+)
 from trading.strategy.state import LegState
 from trading.strategy.turn import Turn
 from trading.strategy.types import ExitReason, OrderStatus, Phase, Purpose
 
 READ_AGAIN_SECONDS = 2.0
+CONFIRM_SECONDS = 1.0
 READ_REPLY_SECONDS = 30.0
 CALM_TRIES = 2
 GONE_CODES = frozenset(
@@ -75,7 +84,8 @@ def exiting(turn: Turn) -> None:
     cleared = clear_stops(turn)
     if not cleared and all(turn.due(leg.exit_at or state.exit_at, STOPS_GONE_SECONDS) for leg in turn.state.legs):
         _doubt(turn, "A stop at the venue could not be cancelled; still trying")
-    if cleared and not turn.state.unsettled and (turn.state.held == 0 or turn.phase is Phase.ATTENTION):
+    to_be_read = turn.state.held == 0 or turn.phase is Phase.ATTENTION or holds_expired(turn)
+    if cleared and not turn.state.unsettled and to_be_read:
         _read_positions(turn)
 
 
@@ -90,6 +100,8 @@ def _hand_over(turn: Turn) -> None:
 
 def _drive_close(turn: Turn, leg: LegState) -> None:
     if leg.held <= 0 or leg.working(Purpose.EXIT, Purpose.UNWIND, Purpose.STOP) or not turn.due(leg.retry_at, 0):
+        return
+    if turn.state.settling_since is not None and has_expired(turn, leg):
         return
     if _refused_as_gone(turn, leg) and turn.state.mismatches < MISMATCHES_BEFORE_ATTENTION:
         _read_positions(turn)
@@ -138,38 +150,50 @@ def _read_again_soon(turn: Turn) -> None:
 
 
 def reconcile_now(turn: Turn) -> None:
-    """Ask the venue what it holds, whatever was asked before."""
-    turn.note(read_at=turn.at)
+    """Ask the venue what it holds and what rests there, whatever was asked before."""
+    turn.note(read_at=turn.at, whole_read_at=turn.at)
     turn.do(ReadPositions(turn.state.symbols))
+
+
+def glance(turn: Turn) -> None:
+    """Ask the venue what it holds of the session's options, and nothing else."""
+    turn.note(read_at=turn.at)
+    turn.do(ReadPositions(turn.state.symbols, whole=False))
 
 
 def absorb_positions(turn: Turn, event: PositionsRead) -> None:
     """Compare the venue with the ledger.
 
-    A failed read is unknown, never flat; orders in flight make the comparison void.
+    A failed read is unknown, never flat; orders in flight make the comparison void. A glance can open a doubt and
+    settles none: that it takes whole readings to do.
     """
     state = turn.state
-    if not state.legs or not state.open:
+    if not state.legs or not state.open or (not event.whole and (state.mismatches or state.exit_reason is not None)):
         return
     if not event.ok:
         if not state.mismatches:
             turn.say("positions_unreadable", f"Positions could not be read: {event.error}", "warning")
-        turn.note(read_at=turn.at, mismatches=max(state.mismatches, 1))
+        # A doubt is looked into faster than a venue that does not answer is asked again.
+        grace = 0 if state.exit_reason is not None else READ_AGAIN_SECONDS - CONFIRM_SECONDS
+        turn.note(read_at=turn.at + timedelta(seconds=grace), mismatches=max(state.mismatches, 1))
         return
     if state.unsettled:
         _read_again_soon(turn)
         return
-    ask_after_missing(turn, event.open_orders)
-    cancel_revenants(turn, event.open_orders)
+    if event.whole:
+        ask_after_missing(turn, event.open_orders)
+        cancel_revenants(turn, event.open_orders)
     wrong = _differences(turn, event)
     if wrong:
         _disagree(turn, event, wrong)
         return
     turn.note(reconciled_at=turn.at)
+    if not event.whole:
+        return
     if state.exit_reason is not None:
         _read_again_soon(turn)
-    if state.mismatches:
-        turn.update(mismatches=0)
+    if state.mismatches or state.settling_since is not None:
+        turn.update(mismatches=0, settling_since=None)
     if turn.phase is Phase.ATTENTION and state.exit_reason is None:
         turn.move(Trigger.RESOLVED)
         turn.update(attention="")
@@ -214,28 +238,25 @@ def _disagree(turn: Turn, event: PositionsRead, wrong: list[str]) -> None:
     sent = [order.sent_at for order in sought]
     if ids:
         turn.do(FetchFills(ids, min(sent)))
+    if count == 1 and turn.state.exit_reason is None:
+        turn.say("drift_noticed", "Venue and ledger differ; reading again: " + "; ".join(wrong), "warning")
     if count < MISMATCHES_BEFORE_ATTENTION:
         return
     _doubt(turn, "Venue and ledger disagree: " + "; ".join(wrong))
     if turn.state.exit_reason is not None:
-        _accept_outside_close(turn, event)
+        _accept_vanished(turn, event)
         if leave_foreign(turn, event):
             _read_again_soon(turn)
 
 
-def _accept_outside_close(turn: Turn, event: PositionsRead) -> None:
-    """While closing: contracts the venue no longer shows were closed elsewhere.
-
-    They leave the books without a price.
+def _accept_vanished(turn: Turn, event: PositionsRead) -> None:
+    """While closing: contracts the venue no longer shows expired, and it is asked what they settled at, or were closed
+    elsewhere. The latter, and what it never says, leave the books without a price.
     """
     sizes = {p.symbol: p.size for p in event.positions}
     for leg in turn.state.legs:
         gone = min(leg.held, sizes.get(leg.instrument.symbol, 0) - (leg.baseline - leg.held))
-        if gone > 0:
+        if gone > 0 and not awaits_settlement(turn, leg):
             turn.update_leg(leg, external=leg.external + gone)
-            turn.say(
-                "closed_outside",
-                f"{gone} of {leg.instrument.symbol} were closed outside this session; no price is booked for them",
-                "error",
-            )
-            turn.update(exit_reason=ExitReason.CLOSED_OUTSIDE, mismatches=0)
+            expired = has_expired(turn, leg)
+            say_closed_outside(turn, leg.instrument.symbol, gone, UNTOLD if expired else OUTSIDE)

@@ -27,6 +27,7 @@ from trading.strategy.events import (
     PositionsRead,
     QuoteSeen,
     RuleResult,
+    SettlementsRead,
     SpotSeen,
     Verdict,
 )
@@ -36,6 +37,7 @@ from trading.strategy.leaving import absorb_fills_read
 from trading.strategy.machine import Trigger
 from trading.strategy.orders import absorb_fill, absorb_report, chase
 from trading.strategy.pnl import Totals
+from trading.strategy.settling import absorb_settlements
 from trading.strategy.state import LegState, SessionState
 from trading.strategy.turn import Turn
 from trading.strategy.types import ExitReason, Phase, Quote
@@ -100,6 +102,8 @@ def _absorb(turn: Turn, event: Event) -> None:
             absorb_positions(turn, event)
         case FillsRead():
             absorb_fills_read(turn, event)
+        case SettlementsRead():
+            absorb_settlements(turn, event)
         case PositionsChanged():
             notice_drift(turn, event)
         case ChainRead():

@@ -10,7 +10,7 @@ from trading.strategy.types import Phase
 def notice_drift(turn: Turn, event: PositionsChanged) -> None:
     """Open a doubt when the venue's word on a leg differs from the ledger while nothing of ours is under way.
 
-    An open doubt has positions read now and every two seconds until both agree or the operator is told. While selling
+    An open doubt has positions read now and every second until both agree or the operator is told. While selling
     or closing, fills and positions overtake each other all the time; there the proof of flat compares.
     """
     state = turn.state
@@ -20,7 +20,7 @@ def notice_drift(turn: Turn, event: PositionsChanged) -> None:
     for leg in state.legs:
         expected = leg.baseline - leg.held
         if leg.instrument.symbol == event.symbol and event.size != expected:
-            turn.update(mismatches=1)
+            turn.update(mismatches=1, read_at=None)
             turn.say(
                 "drift_noticed",
                 f"{event.symbol}: the venue tells of {event.size:+d}, the ledger has {expected:+d}; reading positions",

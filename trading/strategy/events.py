@@ -12,7 +12,17 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from trading.strategy.types import Chain, ExitReason, Fill, MarginSeen, OrderIntent, OrderReport, Position, Quote
+from trading.strategy.types import (
+    Chain,
+    ExitReason,
+    Fill,
+    MarginSeen,
+    OrderIntent,
+    OrderReport,
+    Position,
+    Quote,
+    Settlement,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,8 @@ class PositionsRead:
 
     ``ok`` False means unknown, never flat. ``open_orders`` are client order ids resting at the venue, stops among them.
     ``answers`` is everything the account held and had resting, a line each, kept as evidence; ``raw`` the venue's own
-    words, given only when nothing of ours was among them.
+    words, given only when nothing of ours was among them. ``whole`` False is a glance: positions alone, so
+    ``open_orders`` says nothing.
     """
 
     at: datetime
@@ -96,6 +107,7 @@ class PositionsRead:
     error: str = ""
     answers: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,20 @@ class FillsRead:
 
     at: datetime
     client_order_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementsRead:
+    """The answer to ``ReadSettlements``: what the venue says by now; ``ok`` False means that nothing was learned.
+
+    ``fills`` is how many fills of ours the question named: with more of them booked since, the answer is void.
+    """
+
+    at: datetime
+    ok: bool
+    settlements: tuple[Settlement, ...] = ()
+    error: str = ""
+    fills: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +210,7 @@ Event = (
     | FillSeen
     | PositionsRead
     | FillsRead
+    | SettlementsRead
     | PositionsChanged
     | Commanded
     | LimitsSeen
@@ -241,9 +268,22 @@ class FetchFills:
 
 @dataclass(frozen=True, slots=True)
 class ReadPositions:
-    """Read positions and open orders of these symbols."""
+    """Read positions and open orders of these symbols; with ``whole`` False only positions, by the cheapest read."""
 
     symbols: tuple[str, ...]
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettlements:
+    """Ask what these options, which expired at ``expiry``, were settled at. ``since`` is when venue and ledger last
+    agreed, ``fill_ids`` are our own fills: what else was traded since then is somebody else's.
+    """
+
+    symbols: tuple[str, ...]
+    expiry: datetime
+    since: datetime
+    fill_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +303,7 @@ class Finish:
     reason: ExitReason
 
 
-Action = LoadChain | Watch | Place | Cancel | Query | FetchFills | ReadPositions | Journal | Finish
+Action = LoadChain | Watch | Place | Cancel | Query | FetchFills | ReadPositions | ReadSettlements | Journal | Finish
 
 
 class Verdict(StrEnum):

@@ -8,7 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading.strategy.arming import arm
-from trading.strategy.closing import READ_AGAIN_SECONDS, begin_exit, reconcile_now
+from trading.strategy.closing import (
+    CONFIRM_SECONDS,
+    MISMATCHES_BEFORE_ATTENTION,
+    READ_AGAIN_SECONDS,
+    begin_exit,
+    glance,
+    reconcile_now,
+)
 from trading.strategy.exits import look
 from trading.strategy.judging import ExitContext
 from trading.strategy.pnl import Leg, LegBook, Totals, totals
@@ -19,7 +26,12 @@ from trading.strategy.trailing import advance
 from trading.strategy.turn import Turn
 from trading.strategy.types import ExitReason
 
-RECONCILE_SECONDS = 30.0
+GLANCE_SECONDS = 6.0
+"""Between two looks at the positions. What they show is put to the operator after two more readings a second apart:
+with three answers of 0.4 s that is 9.2 s after the position changed, however silent the stream is about it.
+"""
+WHOLE_SECONDS = 55.0
+"""Between two readings of everything, resting orders included; the account desk lives on the same readings."""
 
 
 def book_of(leg: LegState) -> LegBook:
@@ -49,8 +61,20 @@ def guarding(turn: Turn) -> None:
         return
     arm(turn)
     tend_stops(turn)
-    if turn.due(turn.state.read_at, READ_AGAIN_SECONDS if turn.state.mismatches else RECONCILE_SECONDS):
+    _compare(turn)
+
+
+def _compare(turn: Turn) -> None:
+    """Look at the venue as often as there is reason to; a doubt is looked into with whole readings only."""
+    state = turn.state
+    if state.mismatches:
+        told = state.mismatches >= MISMATCHES_BEFORE_ATTENTION
+        if turn.due(state.read_at, READ_AGAIN_SECONDS if told else CONFIRM_SECONDS):
+            reconcile_now(turn)
+    elif turn.due(state.whole_read_at, WHOLE_SECONDS):
         reconcile_now(turn)
+    elif turn.due(state.read_at, GLANCE_SECONDS):
+        glance(turn)
 
 
 def _context(turn: Turn, plan: ExitPlan, figures: Totals) -> ExitContext:

@@ -102,10 +102,11 @@ class LegState:
     ``attempts`` and ``exits`` number the orders sent and never fall (client order ids are made of them); ``tries``
     counts the attempts of the close under way, for its escalation. ``armed`` is the next close, on disk since
     ``armed_at`` and not sent as far as we know (``arming.py``). ``external`` counts contracts the venue no
-    longer shows although no fill of ours explains it; they have no price and none is invented. ``adopted`` counts
-    contracts taken over from outside and ``adopted_value`` Σ price × contracts at the venue's entry price; they are
-    no fills of ours, and ``adoptions`` are the keys by which each was asked for. ``stops`` rest at the venue and have
-    not fired (``resident.py``): nothing waits for them; one that fired is an order like any other.
+    longer shows although no fill of ours explains it; they have no price and none is invented. ``settled`` counts
+    contracts that the venue settled at expiry, ``settled_value`` is Σ its settlement price × contracts. ``adopted``
+    counts contracts taken over from outside and ``adopted_value`` Σ price × contracts at the venue's entry price; they
+    are no fills of ours, and ``adoptions`` are the keys by which each was asked for. ``stops`` rest at the venue and
+    have not fired (``resident.py``): nothing waits for them; one that fired is an order like any other.
     """
 
     option_type: OptionType
@@ -122,6 +123,10 @@ class LegState:
     exit_fees: Decimal = ZERO
     exit_at: datetime | None = None
     external: int = 0
+    settled: int = 0
+    settled_value: Decimal = ZERO
+    settled_fees: Decimal = ZERO
+    settled_at: datetime | None = None
     adopted: int = 0
     adopted_value: Decimal = ZERO
     adoptions: tuple[str, ...] = ()
@@ -151,7 +156,7 @@ class LegState:
             size_total=self.sold,
             entry_price=self.entry_price or ZERO,
             exit_price=self.exit_price,
-            size_closed=self.exit_size,
+            size_closed=self.closed,
             contract_value=self.instrument.contract_value,
             fees_paid=self.fees,
             quote=None,
@@ -172,7 +177,17 @@ class LegState:
     @cached_property
     def held(self) -> int:
         """Contracts this session is short."""
-        return self.sold - self.exit_size - self.external
+        return self.sold - self.closed - self.external
+
+    @cached_property
+    def closed(self) -> int:
+        """Contracts that went out at a price of the venue's: bought back, or settled."""
+        return self.exit_size + self.settled
+
+    @cached_property
+    def closed_value(self) -> Decimal:
+        """Σ price × contracts of all that went out."""
+        return self.exit_value + self.settled_value
 
     @cached_property
     def sold(self) -> int:
@@ -191,13 +206,18 @@ class LegState:
 
     @cached_property
     def exit_price(self) -> Decimal | None:
-        """VWAP of the closing fills."""
-        return self.exit_value / self.exit_size if self.exit_size else None
+        """VWAP of the closing fills, and of the settlement at the venue's settlement price."""
+        return self.closed_value / self.closed if self.closed else None
+
+    @property
+    def settlement_price(self) -> Decimal | None:
+        """What the venue settled it at; None when it was not settled."""
+        return self.settled_value / self.settled if self.settled else None
 
     @cached_property
     def fees(self) -> Decimal:
-        """Dollars of commission paid on this leg."""
-        return self.entry_fees + self.exit_fees
+        """Dollars of commission paid on this leg, the venue's fee for settling it included."""
+        return self.entry_fees + self.exit_fees + self.settled_fees
 
     @cached_property
     def credit(self) -> Decimal:
@@ -209,7 +229,7 @@ class LegState:
         """Dollars made on the closed contracts, before fees."""
         if not self.sold:
             return ZERO
-        return (self.sold_value * self.exit_size / self.sold - self.exit_value) * self.instrument.contract_value
+        return (self.sold_value * self.closed / self.sold - self.closed_value) * self.instrument.contract_value
 
     def working(self, *purposes: Purpose) -> tuple[OrderState, ...]:
         """Orders of these purposes (all if none named) that are not settled."""
@@ -316,8 +336,12 @@ class SessionState:
     urgent: bool = False
     closed_at: datetime | None = None
     read_at: datetime | None = None
+    whole_read_at: datetime | None = None
     reconciled_at: datetime | None = None
     fills_read_at: datetime | None = None
+    settling_since: datetime | None = None
+    settlement_asked_at: datetime | None = None
+    settlement_note: str = ""
     mismatches: int = 0
     attention: str = ""
 

@@ -118,6 +118,7 @@ class ExitReason(StrEnum):
     ENTRY_FAILED = "entry_failed"
     NO_ENTRY = "no_entry"
     CLOSED_OUTSIDE = "closed_outside"
+    SETTLEMENT = "settlement"
     RESUMED_EXIT = "resumed_exit"
 
 
@@ -268,6 +269,23 @@ class Position:
     symbol: str
     size: int
     entry_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What the venue settled an expired option at, for the whole account: ``price`` in dollars of payoff per unit of
+    the underlying, 0 for a worthless one; ``fee`` in dollars for all of it; ``at`` when it expired.
+
+    ``size`` is the signed contracts it settled, None when it does not say (a worthless option leaves no fill);
+    ``traded`` the signed contracts that orders other than ours bought and sold since the time that was asked about.
+    """
+
+    symbol: str
+    price: Decimal
+    at: datetime
+    fee: Decimal
+    size: int | None
+    traded: int = 0
 
 
 @dataclass(frozen=True, slots=True)

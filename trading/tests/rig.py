@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from django.db.models import F, Sum
 
 from trading.engine.runtime import Engine, EngineSettings
-from trading.models import FillLedger, StrategySession
+from trading.models import FillLedger, SettlementLedger, StrategySession
 from trading.services.configurations import create_configuration
 from trading.services.control import request_control
 from trading.store import DjangoStore
@@ -131,14 +131,15 @@ class Rig:
 
 
 async def ledger_cash(session: StrategySession) -> Decimal:
-    """Dollars that the session's fills moved: credits less debits less commissions."""
+    """Dollars that the session's fills and settlements moved: credits less debits less commissions."""
     cash = Decimal(0)
     legs = {leg.symbol: leg.contract_size async for leg in session.positions.all()}
-    async for row in (
-        FillLedger.objects.filter(session=session)
-        .values("symbol", "side")
-        .annotate(value=Sum(F("quantity") * F("price")), commission=Sum("commission"))
-    ):
-        signed = row["value"] if row["side"] == "sell" else -row["value"]
-        cash += signed * legs[row["symbol"]] - row["commission"]
+    for ledger in (FillLedger, SettlementLedger):
+        async for row in (
+            ledger.objects.filter(session=session)
+            .values("symbol", "side")
+            .annotate(value=Sum(F("quantity") * F("price")), commission=Sum("commission"))
+        ):
+            signed = row["value"] if row["side"] == "sell" else -row["value"]
+            cash += signed * legs[row["symbol"]] - row["commission"]
     return cash

@@ -61,10 +61,10 @@ class WatchedVenue(SimulatedVenue):
         await self._scene.point(f"query {client_order_id}")
         return await super().order(client_order_id, product_id, since)
 
-    async def positions(self) -> list[Any]:
+    async def positions(self, underlying: str = "") -> list[Any]:
         """Read, watched."""
         await self._scene.point("positions")
-        return await super().positions()
+        return await super().positions(underlying)
 
 
 class WatchedStore(DjangoStore):

@@ -8,11 +8,14 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from trading import lease
+from trading.engine.ports import LeaseLost
 from trading.engine.runtime import Engine
 from trading.models import EngineCommand, EngineLease, OrderLedger, StrategySession
+from trading.services.positions import read_account
 from trading.strategy.types import Phase
 from trading.tests.scene import Scene, WatchedVenue, assert_settled
 
@@ -130,6 +133,62 @@ async def test_the_first_woken_late_by_a_command_stands_by_and_leaves_it_to_the_
     await scene.until_closed()
     await assert_settled(scene, session)
     assert session.exit_reason == "panic_close"
+
+
+async def test_a_late_worker_cannot_settle_a_command_that_asks_for_no_other_write(scene: TwoWorkers) -> None:
+    await scene.step()
+    await lapse(scene.first)
+    await scene.second.step()
+    assert scene.second.token is not None
+    await scene.ask("start", configuration_id=await scene.configure(), now=False)
+    await scene.first.step()
+    assert scene.first.token is None
+    command = await EngineCommand.objects.aget(action="start")
+    assert (command.status, command.settled_at) == ("pending", None)
+    scene.second.wake()
+    await scene.second.step()
+    await command.arefresh_from_db()
+    assert command.status == "done"
+
+
+async def test_a_command_that_was_under_way_when_the_lease_was_lost_is_left_to_the_next_worker(
+    scene: TwoWorkers,
+) -> None:
+    await scene.step()
+    await scene.first.settle()
+    await sync_to_async(read_account)(actor=None, mode="paper", source="command")
+
+    async def overtaken(what: str) -> None:
+        if what == "positions" and scene.second.token is None:
+            scene.second._venue = scene.second._venue_for("paper")
+            await lapse(scene.first)
+            await scene.second._hold_lease()
+
+    scene.first.wake()
+    scene.point = overtaken
+    await scene.first.step()
+    await scene.first.desk.finish()
+    command = await EngineCommand.objects.aget(action="read_account")
+    assert scene.second.token is not None
+    assert command.status == "pending"
+    scene.second.wake()
+    await scene.second.step()
+    await scene.second.settle()
+    await command.arefresh_from_db()
+    assert command.status == "done"
+
+
+async def test_a_late_worker_opens_no_session_for_a_restart(scene: TwoWorkers) -> None:
+    await scene.start()
+    await scene.ask("restart")
+    command = await EngineCommand.objects.aget(action="restart")
+    token = scene.first.token
+    assert token is not None
+    await lapse(scene.first)
+    await scene.second.step()
+    with pytest.raises(LeaseLost):
+        await scene.first_store.reopen(command.pk, token=token)
+    assert await StrategySession.objects.acount() == 1
 
 
 async def test_a_lease_that_lapsed_but_that_nobody_took_is_claimed_again_with_the_session_at_hand(

@@ -1,4 +1,4 @@
-"""What an idle live session costs of the exchange's request weights, by the simulator's own meter."""
+"""What an idle live session costs of the exchange's request weights, by the simulator's own meter. The aim is 300."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WINDOW_SECONDS = 300
 CALM: dict[str, Any] = {"max_loss_pct": "1000", "max_profit_pct": "100"}
 
 
-async def test_an_idle_live_session_spends_less_than_300_of_the_exchanges_weight_in_five_minutes() -> None:
+async def test_an_idle_live_session_spends_less_than_270_of_the_exchanges_weight_in_five_minutes() -> None:
     rig = WireRig(chores={})
     try:
         await rig.start(**CALM)
@@ -35,6 +35,6 @@ async def test_an_idle_live_session_spends_less_than_300_of_the_exchanges_weight
         assert rig.phase is Phase.LIVE
         assert rig.engine.desk.reads >= WINDOW_SECONDS // READ_SECONDS
         assert rig.wire.venue.health().connected
-        assert 0 < sum(spent.values()) < 300
+        assert 0 < sum(spent.values()) <= 270
     finally:
         await rig.close()

@@ -90,7 +90,7 @@ class Counterparty:
             case FetchFills() if self._works():
                 self.wire.extend(self._seen(f) for f in self.fills if f.client_order_id in request.client_order_ids)
             case ReadPositions():
-                self._positions()
+                self._positions(request.whole)
 
     def deliver_one(self) -> None:
         """Let one message arrive, any of those on the wire; now and then it stays there and comes again."""
@@ -174,13 +174,13 @@ class Counterparty:
         else:
             self._answer(order.report() if order is not None else OrderReport(key, Outcome.ABSENT))
 
-    def _positions(self) -> None:
+    def _positions(self, whole: bool) -> None:
         if not self._works():
-            self.wire.append(PositionsRead(self.desk.now, ok=False, error="no answer"))
+            self.wire.append(PositionsRead(self.desk.now, ok=False, error="no answer", whole=whole))
             return
         rows = tuple(Position(symbol, size) for symbol, size in self.position.items() if size)
         resting = tuple(key for key, order in self.orders.items() if order.status is OrderStatus.OPEN)
-        self.wire.append(PositionsRead(self.desk.now, True, rows, resting))
+        self.wire.append(PositionsRead(self.desk.now, True, rows, resting if whole else (), whole=whole))
 
     def _answer(self, report: OrderReport) -> None:
         self._tell(report if self._works() else OrderReport(report.client_order_id, Outcome.UNKNOWN))

@@ -132,13 +132,16 @@ class Desk:
             self.report(order, Outcome.ACCEPTED, OrderStatus.CLOSED, filled=size, venue_order_id="v")
         return fill
 
-    def positions(self, *, ok: bool = True, open_orders: tuple[str, ...] = (), **sizes: int) -> None:
+    def positions(
+        self, *, ok: bool = True, open_orders: tuple[str, ...] = (), whole: bool = True, **sizes: int
+    ) -> None:
         """The venue's positions: as the ledger expects, unless a leg's signed size is given."""
         rows = tuple(
             Position(leg.instrument.symbol, sizes.get(leg.option_type.value, leg.baseline - leg.held))
             for leg in self.state.legs
         )
-        self.send(PositionsRead(self.now, ok, rows if ok else (), open_orders, "" if ok else "the read failed"))
+        error = "" if ok else "the read failed"
+        self.send(PositionsRead(self.now, ok, rows if ok else (), open_orders, error, whole=whole))
 
     def order(self, order: Order) -> None:
         """An operator's command."""

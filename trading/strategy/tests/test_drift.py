@@ -42,6 +42,61 @@ def test_drift_is_put_to_the_operator_within_ten_seconds() -> None:
     raise AssertionError("ten seconds on, nobody was told")
 
 
+def test_a_position_that_the_stream_keeps_to_itself_is_put_to_the_operator_within_ten_seconds() -> None:
+    """The worst case: it changes just after a look, and every answer takes half a second."""
+    desk = watched()
+    desk.wait(60)
+    desk.taken(ReadPositions)
+    desk.positions()
+    while not desk.taken(ReadPositions):
+        desk.wait(0.1)
+    desk.positions(whole=False)
+    changed = desk.now
+    while desk.state.phase is not Phase.ATTENTION:
+        desk.wait(0.1)
+        for read in desk.taken(ReadPositions):
+            desk.wait(0.5)
+            desk.positions(call=0, whole=read.whole)
+    assert desk.said("drift_noticed")
+    assert 6 < (desk.now - changed).total_seconds() <= 10
+
+
+def test_a_glance_opens_a_doubt_that_only_whole_readings_settle() -> None:
+    desk = watched()
+    desk.positions(call=0, whole=False)
+    assert (desk.state.mismatches, desk.state.phase) == (1, Phase.LIVE)
+    assert "venue +0, ledger -10" in desk.said("drift_noticed")[0]
+    desk.positions(whole=False)
+    assert desk.state.mismatches == 1
+    desk.wait(1)
+    assert [read.whole for read in desk.taken(ReadPositions)][-1]
+    desk.positions()
+    assert desk.state.mismatches == 0
+
+
+def test_a_glance_proves_nothing_flat() -> None:
+    desk = watched()
+    desk.order(Order.STOP)
+    for order in desk.placed():
+        desk.fill(order)
+    desk.positions(whole=False)
+    assert desk.state.phase is Phase.EXITING
+    desk.positions()
+    assert desk.state.phase is Phase.CLOSED
+
+
+def test_a_venue_that_does_not_answer_is_not_asked_faster_than_before() -> None:
+    desk = watched()
+    asked = 0
+    for _ in range(20):
+        for read in desk.taken(ReadPositions):
+            asked += 1
+            desk.positions(ok=False, whole=read.whole)
+        desk.wait(1)
+    assert 6 <= asked <= 11
+    assert len(desk.said("positions_unreadable")) == 1
+
+
 def test_the_position_that_was_expected_changes_nothing() -> None:
     desk = watched()
     before = desk.state

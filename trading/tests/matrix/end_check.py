@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from trading.models import FillLedger, OrderLedger, PositionLedger, StrategySession
+from trading.models import FillLedger, OrderLedger, PositionLedger, SettlementLedger, StrategySession
 from trading.strategy.types import Side
 from trading.tests.matrix.stage import OURS, Stage, ours, said, vwap
 from trading.tests.rig import ledger_cash
 from trading.tests.scene import longest_naked, session_of
-from trading.venues.simulated.records import FillRecord
+from trading.venues.simulated.records import FillRecord, FillType
 
 
 async def end_check(stage: Stage, session: StrategySession, *, naked_seconds: float = 30.0) -> None:
     """The session is over; venue equals ledger, or the session says of that very option out loud that it does not
     know; its own orders never had more than asked outstanding; no leg was alone for longer than its budget
-    (``naked_seconds`` is raised only where the venue was out of reach); and no price that is not a fill's.
+    (``naked_seconds`` is raised only where the venue was out of reach); and no price that is not a fill's, or the
+    settlement's at the venue.
     """
     await session.arefresh_from_db()
     assert session.status == "stopped", f"{session.phase}: {session.session_metadata.get('attention')}"
@@ -76,6 +77,9 @@ async def _prices_are_fills(session: StrategySession, fills: list[FillRecord]) -
     async for leg in PositionLedger.objects.filter(session=session):
         for side, price in ((Side.SELL, leg.entry_price), (Side.BUY, leg.exit_price)):
             found = [(f.price, f.size) for f in fills if f.symbol == leg.symbol and f.side is side]
+            if side is Side.BUY:
+                rows = SettlementLedger.objects.filter(session=session, symbol=leg.symbol)
+                found += [(row.price, row.quantity) async for row in rows]
             assert price == vwap(found), f"{leg.leg}: {price} is not the price of its fills"
 
 
@@ -85,8 +89,11 @@ async def _cash_agrees(stage: Stage, session: StrategySession, fills: list[FillR
     for fill in fills:
         value = fill.price * fill.size * lots[fill.symbol]
         moved += (value if fill.side is Side.SELL else -value) - fill.commission
+    async for row in SettlementLedger.objects.filter(session=session):
+        moved -= row.price * row.quantity * lots[row.symbol] + row.commission
     assert await ledger_cash(session) == moved
-    if len(fills) == len(stage.exchange.fills()):
+    traded = [fill for fill in stage.exchange.fills() if fill.fill_type is not FillType.SETTLEMENT]
+    if len(fills) == len(traded) and session.exit_reason != "closed_outside":
         assert moved == stage.exchange.balance().cash - stage.opening_cash
 
 

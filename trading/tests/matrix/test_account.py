@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -204,10 +205,11 @@ async def test_expiry_while_exiting(afternoon: datetime) -> None:
         assert "could not be closed" in stage.state.attention
         await stage.until_closed(seconds=5)
         await end_check(stage, session)
-        assert session.exit_reason == "closed_outside"
+        assert session.exit_reason == "settlement"
         assert at(stage) >= afternoon + timedelta(hours=1)
-        assert [(leg.open_quantity, leg.exit_price) async for leg in session.positions.all()] == [(0, None)] * 2
-        assert await said(session, "closed_outside")
+        settled = [row async for row in session.settlements.all()]
+        assert sorted((row.leg, row.quantity) for row in settled) == [("call", 10), ("put", 10)]
+        assert await said(session, "closed_outside") == []
     finally:
         await stage.close()
 
@@ -225,9 +227,10 @@ async def test_settlement_without_a_fill(afternoon: datetime) -> None:
         await stage.step(0)
         await stage.until_closed(seconds=2)
         await end_check(stage, session)
-        assert session.exit_reason == "closed_outside"
-        assert len(await said(session, "closed_outside")) == 2
-        assert [(leg.open_quantity, leg.exit_price) async for leg in session.positions.all()] == [(0, None)] * 2
+        assert session.exit_reason == "settlement"
+        assert len(await said(session, "settled")) == 2
+        settled = {row.leg: row.price.quantize(Decimal("1e-8")) async for row in session.settlements.all()}
+        assert {leg.leg: leg.exit_price async for leg in session.positions.all()} == settled
     finally:
         await stage.close()
 

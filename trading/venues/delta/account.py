@@ -230,9 +230,9 @@ class Account:
         fills = await self.fills.read(since, self.memory.product_ids(client_order_ids))
         return [fill for fill in fills if fill.client_order_id in wanted]
 
-    async def positions(self) -> list[Position]:
-        """Everything the account holds in the configured underlyings, in real time."""
-        return await self._positions.read()
+    async def positions(self, underlying: str = "") -> list[Position]:
+        """What the account holds in all configured underlyings, or in this one, in real time."""
+        return await self._positions.read(underlying)
 
     async def open_orders(self) -> list[OrderReport]:
         """Every order resting at the exchange; foreign ones have an empty client id."""

@@ -80,7 +80,9 @@ class DeltaConfig:
         heartbeat while entry orders rest, for ``dead_man_ttl_ms``; off, because whether it spares stops is not known.
         ``margin_check``: ask the undocumented margin estimate before an entry, and enter nothing without its answer.
         ``stop_trigger``: the price that stops look at, ``mark_price`` (which a thin book cannot move by one order),
-        ``last_traded_price`` or ``spot_price``. ``ws_auth``: the type of the authentication frame, ``key-auth`` or the
+        ``last_traded_price`` or ``spot_price``. ``worthless_needs_row``: book an option that expired worthless only
+        once the wallet lists a settlement of it; without such a row nothing proves that the account held it till then.
+        ``ws_auth``: the type of the authentication frame, ``key-auth`` or the
         ``auth`` that global pages still print (empty chooses by host).
     """
 
@@ -146,6 +148,7 @@ class DeltaConfig:
     dead_man: bool = False
     margin_check: bool = True
     stop_trigger: str = "mark_price"
+    worthless_needs_row: bool = True
     ws_auth: str = ""
 
     def __post_init__(self) -> None:

@@ -10,8 +10,8 @@ from decimal import Decimal
 import httpx
 
 from trading.engine.ports import Balance, VenueHealth
-from trading.strategy.events import Event
-from trading.strategy.types import Chain, ChainRow, Fill, OrderIntent, OrderReport, Position
+from trading.strategy.events import Event, ReadSettlements
+from trading.strategy.types import Chain, ChainRow, Fill, OrderIntent, OrderReport, Position, Settlement
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.errors import DeltaError
 from trading.venues.delta.fields import BadField
@@ -100,13 +100,17 @@ class DryRunVenue:
         """Fills of these paper orders."""
         return self.account.fills_of(frozenset(client_order_ids))
 
-    async def positions(self) -> list[Position]:
-        """What the paper account holds."""
-        return self.account.positions()
+    async def positions(self, underlying: str = "") -> list[Position]:
+        """What the paper account holds, or holds of one underlying."""
+        return self.account.positions(underlying)
 
     async def open_orders(self) -> list[OrderReport]:
         """Paper orders at rest."""
         return self.account.open_orders()
+
+    async def settlements(self, asked: ReadSettlements) -> list[Settlement]:
+        """What the paper account settled its expired options at."""
+        return [found for symbol in asked.symbols if (found := self.account.settled.get(symbol)) is not None]
 
     async def balance(self) -> Balance:
         """The paper account's cash."""

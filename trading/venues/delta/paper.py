@@ -23,6 +23,7 @@ from trading.strategy.types import (
     Outcome,
     Position,
     Quote,
+    Settlement,
     Side,
     TimeInForce,
 )
@@ -79,6 +80,7 @@ class PaperAccount:
 
     def __init__(self, market: Market, inbox: Inbox, now: Callable[[], datetime], cash: Decimal) -> None:
         self.cash = cash
+        self.settled: dict[str, Settlement] = {}
         self._market = market
         self._inbox = inbox
         self._now = now
@@ -155,10 +157,11 @@ class PaperAccount:
         """Fills of these orders."""
         return [fill for fill in self._fills if fill.client_order_id in client_order_ids]
 
-    def positions(self) -> list[Position]:
-        """What is held."""
+    def positions(self, underlying: str = "") -> list[Position]:
+        """What is held, or held of one underlying."""
         self._settle()
-        return [Position(symbol, held.size, held.price) for symbol, held in self._held.items() if held.size]
+        held = ((symbol, row) for symbol, row in self._held.items() if underlying in ("", row.option.underlying))
+        return [Position(symbol, row.size, row.price) for symbol, row in held if row.size]
 
     def open_orders(self) -> list[OrderReport]:
         """Orders at rest."""
@@ -270,6 +273,7 @@ class PaperAccount:
                 gain = settled_at - option.strike
                 worth = max(gain if option.option_type is OptionType.CALL else -gain, ZERO)
                 self.cash += held.size * worth * option.contract_value
+                self.settled[symbol] = Settlement(symbol, worth, option.settlement_at, ZERO, held.size)
                 del self._held[symbol]
 
 

@@ -31,19 +31,21 @@ class Positions:
         self._watched = watched
         self._by_product = config.positions_read == "product"
 
-    async def read(self) -> list[Position]:
-        """Every position that is not zero. Raises DeltaError or BadField: unknown is never flat."""
+    async def read(self, underlying: str = "") -> list[Position]:
+        """Every position that is not zero, of one underlying if it is given: 3 units by underlying. Product by product,
+        one underlying stands for its watched contracts. Raises DeltaError or BadField: unknown is never flat.
+        """
         if not self._by_product:
             found: list[Position] = []
-            for underlying in self._config.underlyings:
-                named = await self._named(underlying)
+            for name in (underlying,) if underlying else self._config.underlyings:
+                named = await self._named(name)
                 if named is None:
                     self._by_product = True
                     break
                 found.extend(named)
             else:
                 return found
-        return await self._each()
+        return await self._each(underlying)
 
     async def _named(self, underlying: str) -> list[Position] | None:
         """Positions of an underlying; None when the answer does not say of which contracts."""
@@ -62,15 +64,16 @@ class Positions:
             await self._products.refresh(older_than=self._config.unknown_symbol_pause)
         return self._products.symbol_of(product_id) or f"product {product_id}"
 
-    async def _each(self) -> list[Position]:
+    async def _each(self, underlying: str) -> list[Position]:
         candidates: dict[int, str] = {}
-        for row in await self._rest.margined():
+        for row in [] if underlying else await self._rest.margined():
             symbol, product_id, _ = position(row)
             if not product_id:
                 raise BadField("a margined position without product_id")
             candidates[product_id] = symbol or await self._symbol(product_id)
         for symbol in self._watched():
-            if (option := self._products.get(symbol)) is not None:
+            option = self._products.get(symbol)
+            if option is not None and underlying in ("", option.underlying):
                 candidates[option.product_id] = symbol
         found: list[Position] = []
         for product_id, symbol in candidates.items():

@@ -6,6 +6,7 @@ Every method raises DeltaError. Rows come back as the exchange sent them; ``pars
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from trading.venues.delta.config import DeltaConfig
@@ -109,6 +110,16 @@ class Rest:
     async def fills(self, *, since: int, product_ids: Sequence[int] = ()) -> list[Row]:
         """Executions since a time in microseconds, every page."""
         return await self._pages("/v2/fills", 10, self._since(since, product_ids))
+
+    async def expired_products(self, day: date) -> list[Row]:
+        """Option products that expired on a UTC day, with their ``settlement_price`` (§2.2), every page."""
+        query = [("contract_types", OPTIONS), ("states", "expired"), ("expiry", day.isoformat())]
+        query.append(("page_size", str(self.config.products_page_size)))
+        return await self._pages("/v2/products", 3, query, signed=False)
+
+    async def transactions(self, *, since: int) -> list[Row]:
+        """Wallet entries since a time in microseconds, newest first, every page."""
+        return await self._pages("/v2/wallet/transactions", 10, self._since(since, ()))
 
     async def heartbeat(self, heartbeat_id: str, ttl_ms: int) -> None:
         """Acknowledge the dead-man switch; 0 disables it (§5)."""

@@ -13,8 +13,18 @@ from typing import Any
 import httpx
 
 from trading.engine.ports import Balance, VenueHealth, VenueOrder, VenueUnavailable
-from trading.strategy.events import Event
-from trading.strategy.types import Chain, ChainRow, Fill, OrderIntent, OrderReport, Outcome, Position, Purpose
+from trading.strategy.events import Event, ReadSettlements
+from trading.strategy.types import (
+    Chain,
+    ChainRow,
+    Fill,
+    OrderIntent,
+    OrderReport,
+    Outcome,
+    Position,
+    Purpose,
+    Settlement,
+)
 from trading.venues.delta.account import Account
 from trading.venues.delta.config import DeltaConfig
 from trading.venues.delta.dead_man import DeadMan
@@ -23,6 +33,7 @@ from trading.venues.delta.fields import BadField
 from trading.venues.delta.health import health
 from trading.venues.delta.link import Link
 from trading.venues.delta.records import Records
+from trading.venues.delta.settlements import Settlements
 from trading.venues.delta.stream import Waits
 
 
@@ -60,6 +71,7 @@ class DeltaVenue:
             waits=self.link.waits,
         )
         self.records = Records(self.link.rest, self.account.memory, self.account.fills)
+        self.settled = Settlements(config, self.link.rest)
         self.dead_man = DeadMan(
             self.link.rest,
             ttl_ms=config.dead_man_ttl_ms,
@@ -155,10 +167,10 @@ class DeltaVenue:
         with unavailable(self.link, "fills"):
             return await self.account.fills_of(client_order_ids, since)
 
-    async def positions(self) -> list[Position]:
-        """Everything the account holds."""
+    async def positions(self, underlying: str = "") -> list[Position]:
+        """Everything the account holds, or what it holds of one underlying."""
         with unavailable(self.link, "positions"):
-            return await self.account.positions()
+            return await self.account.positions(underlying)
 
     async def open_orders(self) -> list[OrderReport]:
         """Every order resting at the exchange."""
@@ -179,6 +191,11 @@ class DeltaVenue:
         """Every fill since then of an order with a client order id."""
         with unavailable(self.link, "fills"):
             return await self.records.executions(since)
+
+    async def settlements(self, asked: ReadSettlements) -> list[Settlement]:
+        """What expired options settled at, where the exchange tells all of it."""
+        with unavailable(self.link, "settlements"):
+            return await self.settled.read(asked)
 
     async def balance(self) -> Balance:
         """The account's cash."""

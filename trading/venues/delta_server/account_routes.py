@@ -75,6 +75,8 @@ def transactions(server: DeltaServer, request: Request) -> Page:
     if kinds:
         where.append(f"kind IN ({', '.join('?' * len(kinds))})")
         values += kinds
+    if not server.config.quirks.lists_worthless:
+        where.append("NOT (kind = 'settlement' AND amount = '0')")
     assets = text_list(params, "asset_ids")
     if assets and str(products.USD_ID) not in assets:
         where.append("0")

@@ -18,12 +18,16 @@ class Quirks:
     ``unsigned_short_pnl``: ``unrealized_pnl`` of short options is their premium, unsigned (reported).
     ``heartbeat_spares_stops``: whether a missed heartbeat leaves stops and reduce-only orders alone; documented
     nowhere, so the default is the dangerous answer.
+    ``settlement_price_seconds``: venue seconds from an expiry until the product tells its ``settlement_price``.
+    ``lists_worthless``: whether the wallet lists the settlement of a worthless option, with an amount of zero.
     """
 
     hide_filled_by_client_id: bool = True
     margined_lag_seconds: float = 10.0
     unsigned_short_pnl: bool = True
     heartbeat_spares_stops: bool = False
+    settlement_price_seconds: float = 0.0
+    lists_worthless: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,8 @@ def one_product(server: DeltaServer, request: Request, symbol: str) -> Json:
 def _product(server: DeltaServer, item: Instrument) -> Json:
     now = server.exchange.now()
     if item.settlement_at <= now:
-        return products.expired(server.catalogue, item)
+        told = (now - item.settlement_at).total_seconds() >= server.config.quirks.settlement_price_seconds
+        return products.expired(server.catalogue, item, told=told)
     days = (item.settlement_at - now).total_seconds() / 86_400
     return products.product(server.catalogue, server.exchange.instrument(item.symbol, now), days)
 

@@ -102,12 +102,12 @@ def product(catalogue: Catalogue, instrument: Instrument, days: float) -> Json:
     }
 
 
-def expired(catalogue: Catalogue, instrument: Instrument) -> Json:
-    """A settled contract with its settlement price."""
+def expired(catalogue: Catalogue, instrument: Instrument, *, told: bool = True) -> Json:
+    """An expired contract with its settlement price, once that is ``told``."""
     payoff, index_price = catalogue.payoff(instrument)
     row = product(catalogue, instrument, 0.0)
-    row.update(state="expired", trading_status="operational", settlement_price=plain(payoff))
-    row["product_specs"]["settlement_index_price"] = plain(index_price)
+    row.update(state="expired", trading_status="operational", settlement_price=plain(payoff) if told else None)
+    row["product_specs"]["settlement_index_price"] = plain(index_price) if told else None
     return row
 
 

@@ -32,6 +32,8 @@ class FaultKind(StrEnum):
     LOST_FILL = "lost_fill"
     DUPLICATE_FILL = "duplicate_fill"
     POSITIONS_FAIL = "positions_fail"
+    SETTLEMENT_FAIL = "settlement_fail"
+    SETTLEMENT_WITHHELD = "settlement_withheld"
     NO_CHAIN = "no_chain"
     CROSSED = "crossed"
     ONE_SIDED = "one_sided"

@@ -10,7 +10,15 @@ from decimal import Decimal
 
 from trading.engine.evidence import heard
 from trading.engine.ports import Balance, VenueHealth, VenueOrder, VenueUnavailable
-from trading.strategy.events import Event, FillSeen, OrderReported, PositionsChanged, QuoteSeen, SpotSeen
+from trading.strategy.events import (
+    Event,
+    FillSeen,
+    OrderReported,
+    PositionsChanged,
+    QuoteSeen,
+    ReadSettlements,
+    SpotSeen,
+)
 from trading.strategy.types import (
     ZERO,
     Chain,
@@ -22,6 +30,7 @@ from trading.strategy.types import (
     Outcome,
     Position,
     Quote,
+    Settlement,
 )
 from trading.venues.simulated.clock import ManualClock, from_micros
 from trading.venues.simulated.exchange import SimulatedExchange
@@ -37,6 +46,7 @@ from trading.venues.simulated.records import (
     StopType,
     Truth,
 )
+from trading.venues.simulated.settlement import settlements
 
 _STATUS = {
     OrderState.OPEN: OrderStatus.OPEN,
@@ -246,12 +256,13 @@ class SimulatedVenue:
         self._read()
         return [as_fill(fill) for fill in self.exchange.fills_of(client_order_ids)]
 
-    async def positions(self) -> list[Position]:
-        """Everything the account holds."""
+    async def positions(self, underlying: str = "") -> list[Position]:
+        """Everything the account holds, or what it holds of one underlying."""
         self._read()
         if self.faults.take(FaultKind.POSITIONS_FAIL):
             raise VenueUnavailable("positions could not be read")
-        rows = self.exchange.positions()
+        held = self.exchange.positions()
+        rows = [row for row in held if not underlying or row.symbol.split("-")[1] == underlying]
         heard("positions", str(rows))
         return [Position(row.symbol, row.size, row.entry_price) for row in rows]
 
@@ -278,6 +289,15 @@ class SimulatedVenue:
         self._read()
         fills = (f for f in self.exchange.fills() if f.client_order_id and f.fill_type is FillType.NORMAL)
         return [as_fill(fill) for fill in fills if from_micros(fill.at) >= since]
+
+    async def settlements(self, asked: ReadSettlements) -> list[Settlement]:
+        """What expired options settled at, for the account."""
+        self._read()
+        if self.faults.take(FaultKind.SETTLEMENT_FAIL):
+            raise VenueUnavailable("settlements could not be read")
+        if self.faults.take(FaultKind.SETTLEMENT_WITHHELD):
+            return []
+        return list(settlements(self.exchange, asked))
 
     async def balance(self) -> Balance:
         """The account's cash."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from trading.engine.ports import VenueUnavailable
+from trading.strategy.guarding import GLANCE_SECONDS, WHOLE_SECONDS
 from trading.strategy.types import OrderStatus, Position
 from trading.venues.delta.tests.desk import DOLLARS, SENT, Desk
 from trading.venues.delta.tests.support import (
@@ -247,7 +249,16 @@ async def test_an_idle_live_session_spends_less_than_300_in_five_minutes() -> No
     desk.exchange.on("GET /v2/rate_limits/quota", httpx.Response(200, json={"current_quota": 0}))
     config, venue = desk.venue.config, desk.venue
     venue.account.stream.up = True
-    engine = {5.0: venue.balance, 30.0: venue.positions, 30.001: venue.open_orders}
+
+    async def glance() -> None:
+        await venue.positions("BTC")
+
+    engine: dict[float, Callable[[], Awaitable[object]]] = {
+        5.0: venue.balance,
+        GLANCE_SECONDS: glance,
+        WHOLE_SECONDS: venue.positions,
+        WHOLE_SECONDS + 0.001: venue.open_orders,
+    }
     chores = {
         config.warm_seconds: venue.link.warm,
         config.products_seconds: venue.market.products.fresh,
