@@ -163,6 +163,7 @@ def test_a_page_of_sessions_that_traded_fits_into_25_kilobytes(api: APIClient) -
     entered = make.ENTERED.replace(microsecond=123456)
     for number in range(25):
         made = finished_session(chosen, f"delta-strangle-202611230400{number:02}")
+        assert made.deactivated_at is not None
         ended = made.deactivated_at + timedelta(microseconds=654321)
         StrategySession.objects.filter(pk=made.pk).update(activated_at=entered, deactivated_at=ended)
         made.positions.update(entry_time=entered, exit_time=ended)
