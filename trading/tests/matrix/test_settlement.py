@@ -17,10 +17,11 @@ from asgiref.sync import sync_to_async
 from trading.models import FillLedger, SettlementLedger, StrategySession
 from trading.selectors.analytics_source import session_facts
 from trading.selectors.sessions import session_detail
-from trading.strategy.types import Phase, Side
+from trading.strategy.types import Side
 from trading.tests.matrix.end_check import end_check
 from trading.tests.matrix.stage import Stage, said
 from trading.tests.rig import ledger_cash
+from trading.tests.wire_rig import CHORES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NEAR: dict[str, Any] = {
@@ -40,7 +41,7 @@ AFTERNOON = datetime(2026, 9, 4, 11, 0, tzinfo=UTC)
 @pytest_asyncio.fixture
 async def stage() -> AsyncIterator[Stage]:
     """The afternoon of an expiry."""
-    made = Stage(start=AFTERNOON)
+    made = Stage(start=AFTERNOON, chores={**CHORES, "read_timeout": 10.0})
     yield made
     await made.close()
 
@@ -141,27 +142,6 @@ async def test_a_leg_that_settled_beside_one_that_was_bought_back(stage: Stage) 
     await agrees(stage, session)
 
 
-@pytest.mark.parametrize("path", ["/v2/products", "/v2/wallet/transactions"])
-async def test_a_read_that_fails_first_is_asked_again_until_it_answers(stage: Stage, path: str) -> None:
-    session = await stage.start(**NEAR)
-    await stage.until_live()
-    await stage.die()
-    stage.wire.time.advance(5400)
-    stage.wire.fault(f"server_error:path={path}")
-    stage.wire.connect()
-    stage.engine = stage.over_the_wire()
-    for _ in range(12):
-        await stage.step(5)
-    assert stage.phase is Phase.ATTENTION
-    assert "could not be read" in (await said(session, "settlement_unknown"))[0]
-    assert await settled(session) == {}
-    stage.wire.server.faults.lift()
-    await stage.until_closed(seconds=2)
-    await end_check(stage, session)
-    assert session.exit_reason == "settlement"
-    await agrees(stage, session)
-
-
 async def test_a_price_that_comes_late_is_waited_for(stage: Stage) -> None:
     session = await stage.start(**NEAR)
     quirks = replace(stage.wire.server.config.quirks, settlement_price_seconds=1900)
@@ -205,6 +185,7 @@ async def test_contracts_bought_back_by_hand_before_the_expiry_are_not_taken_for
     stage.wire.time.advance(5400)
     stage.wire.connect()
     stage.engine = stage.over_the_wire()
+    await stage.step(0)
     await stage.until_closed(seconds=2)
     await end_check(stage, session)
     assert {leg: row.quantity for leg, row in (await settled(session)).items()} == {"call": 6, "put": 6}
