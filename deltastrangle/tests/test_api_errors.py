@@ -77,10 +77,10 @@ def test_who_is_not_known_is_refused_in_one_shape(client: Client, header: str) -
 def test_a_bug_of_ours_is_an_error_in_the_same_shape(
     client: Client, bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken() -> None:
+    def broken(_snapshot: object) -> None:
         raise RuntimeError("a secret of the house")
 
-    monkeypatch.setattr(runtime, "snapshot_row", broken)
+    monkeypatch.setattr(runtime, "heartbeat_age", broken)
     client.raise_request_exception = False
     response = client.get("/api/trading/runtime", headers=bearer)
     assert shape(response) == (500, "server_error")

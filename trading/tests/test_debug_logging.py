@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def test_a_whole_session_runs_with_debug_logging(caplog: pytest.LogCaptureFixture) -> None:
-    scene = Scene(faults="reject:leg=put,purpose=entry,count=1,code=server_busy;lost_fill:leg=call")
+    scene = Scene(faults="reject:leg=put,purpose=entry,count=1,code=unavailable;lost_fill:leg=call")
     try:
         with caplog.at_level(logging.DEBUG):
             session = await scene.play()

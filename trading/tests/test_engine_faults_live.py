@@ -13,7 +13,7 @@ from trading.tests.scene import Scene, assert_settled, said
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BUSY = "code=server_busy"
+BUSY = "code=unavailable"
 
 
 @pytest_asyncio.fixture

@@ -121,7 +121,7 @@ async def test_exits_go_on_behind_a_closed_gate(rig: GatedRig) -> None:
 
 
 async def test_orders_that_the_venue_rejects_close_a_gate(rig: GatedRig) -> None:
-    rig.faults.inject("reject:purpose=entry,code=server_busy")
+    rig.faults.inject("reject:purpose=entry,code=unavailable")
     await rig.start()
     await rig.run(lambda: bool(rig.watch.gates.refusal()) or rig.phase is Phase.CLOSED)
     assert "Rejected orders" in rig.watch.gates.refusal()

@@ -86,7 +86,7 @@ async def live(scene: Scene) -> StrategySession:
 
 async def exiting(scene: Scene) -> StrategySession:
     session = await live(scene)
-    scene.faults.inject("reject:purpose=exit,leg=put,for=4,code=server_busy")
+    scene.faults.inject("reject:purpose=exit,leg=put,for=4,code=unavailable")
     await scene.ask("stop")
     await scene.step()
     assert scene.phase is Phase.EXITING

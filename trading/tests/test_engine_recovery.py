@@ -116,7 +116,7 @@ FAULTS = st.lists(
             "duplicate_fill",
             "lost_fill:leg=call",
             "positions_fail:after=1,count=2",
-            "reject:leg=put,count=1,code=server_busy",
+            "reject:leg=put,count=1,code=unavailable",
             "reject_reduce_only:count=1",
         ]
     ),
@@ -199,17 +199,18 @@ async def test_it_closes_at_once_when_the_exit_was_missed_while_nobody_was_there
     assert session.exit_reason == "time_exit"
 
 
-async def test_it_ends_without_a_price_when_the_options_settled_while_nobody_was_there(scene: Scene) -> None:
+async def test_it_books_the_settlement_of_options_that_settled_while_nobody_was_there(scene: Scene) -> None:
     session = await scene.start(exit_time_ist="15:20")
     await scene.until_live()
     scene.clock.advance(2 * 86_400)
     await scene.restart()
     await scene.until_closed(seconds=2)
     await session.arefresh_from_db()
-    assert session.exit_reason == "closed_outside"
+    assert session.exit_reason == "settlement"
     assert scene.exchange.positions() == []
-    assert [(leg.open_quantity, leg.exit_price) async for leg in session.positions.all()] == [(0, None), (0, None)]
-    assert len(await said(session, "closed_outside")) == 2
+    settled = {row.symbol: row.price async for row in session.settlements.all()}
+    assert {leg.symbol: leg.exit_price async for leg in session.positions.all()} == settled
+    assert await said(session, "closed_outside") == []
 
 
 class LockedStore(WatchedStore):

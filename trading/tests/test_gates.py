@@ -120,7 +120,7 @@ def test_every_reading_has_its_gate() -> None:
 
 def test_rejects_are_forgotten_after_five_minutes_and_our_own_refusals_do_not_count() -> None:
     watch = Watch(Gates((), HOLD), outage_seconds=30)
-    for minute, code in ((0, "server_busy"), (1, "trading_mode"), (2, "server_busy")):
+    for minute, code in ((0, "unavailable"), (1, "trading_mode"), (2, "unavailable")):
         report = OrderReport("ds1-CE-e1", Outcome.REJECTED, code=code)
         watch.saw(OrderReported(MORNING + timedelta(minutes=minute), report))
     assert watch.rejects(MORNING + timedelta(minutes=3)) == 2

@@ -127,7 +127,7 @@ class Counterparty:
         if fate == 4:
             self._answer(OrderReport(intent.client_order_id, Outcome.UNKNOWN))
         elif fate == 5 or self._room(intent) == 0:
-            code = "server_busy" if fate == 5 else "no_position_for_reduce_only"
+            code = "unavailable" if fate == 5 else "no_position_for_reduce_only"
             self._answer(OrderReport(intent.client_order_id, Outcome.REJECTED, OrderStatus.REJECTED, code=code))
         else:
             self._accept(intent)
