@@ -16,6 +16,7 @@ from trading.models import (
     PnlPoint,
     PositionLedger,
     SessionStatus,
+    SettlementLedger,
     TradingModeChoice,
 )
 from trading.services.control import ACTIONS
@@ -204,6 +205,17 @@ class OrderRead(serializers.ModelSerializer[OrderLedger]):
         )
 
 
+class SettlementRead(serializers.ModelSerializer[SettlementLedger]):
+    """Contracts of a leg that the venue settled at expiry, at its settlement price; ``commission`` is its fee."""
+
+    price = Amount()
+    commission = Amount()
+
+    class Meta:
+        model = SettlementLedger
+        fields = ("leg", "symbol", "side", "quantity", "price", "commission", "settled_at")
+
+
 class SessionPositionRead(serializers.ModelSerializer[PositionLedger]):
     """A leg as the ledger keeps it."""
 
@@ -245,7 +257,7 @@ class PnlPointRead(serializers.ModelSerializer[PnlPoint]):
 
 
 class CashRead(Given):
-    """What the fills did to the account: net = credits − debits − commissions, in dollars."""
+    """What the fills and settlements did to the account: net = credits − debits − commissions, in dollars."""
 
     credits = Amount()
     debits = Amount()
@@ -271,6 +283,7 @@ class SessionDetailRead(SessionRead):
     config_snapshot = serializers.DictField(help_text="The fields of the pinned revision.")
     proof_of_flat = serializers.DictField(allow_null=True)
     orders = OrderRead(many=True)
+    settlements = SettlementRead(many=True, help_text="Empty unless options expired while they were held.")
     positions = SessionPositionRead(many=True)
     decisions = DecisionRead(many=True)
     pnl_points = PnlPointRead(many=True)

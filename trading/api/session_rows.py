@@ -25,6 +25,7 @@ ORDER: Final = (
     *("status", "detail", "intended_at", "reported_at", "created_at", "raw_response"),
 )
 FILL: Final = ("fill_id", "symbol", "side", "quantity", "price", "commission", "role", "filled_at")
+SETTLEMENT: Final = ("leg", "symbol", "side", "quantity", "price", "commission", "settled_at")
 POSITION: Final = (
     *("leg", "symbol", "side", "entry_price", "exit_price", "quantity", "open_quantity", "contract_size"),
     *("realized_pnl", "unrealized_pnl", "fees", "entry_time", "exit_time", "trailing_sl_state", "analytics"),
@@ -63,6 +64,7 @@ def detail_body(detail: SessionDetail) -> dict[str, Any]:
         "session_metadata": metadata,
         "proof_of_flat": detail.proof_of_flat,
         "orders": [_order(order) for order in detail.orders],
+        "settlements": rows(detail.settlements, SETTLEMENT),
         "positions": [_position(leg) for leg in detail.legs],
         "decisions": rows(detail.decisions, DECISION),
         "pnl_points": [_point(point) for point in detail.pnl_points],

@@ -187,6 +187,8 @@ def _leg(leg: LegState, pnl: LegPnl, state: SessionState, now: datetime) -> dict
     quote = leg.quote
     entry = leg.entry_price
     shown = pnl.close_pnl if pnl.close_pnl is not None else pnl.mark_pnl
+    if not leg.held:
+        shown = leg.realised
     return {
         "symbol": leg.instrument.symbol,
         "market_symbol": leg.instrument.symbol,

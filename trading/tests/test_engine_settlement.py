@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from asgiref.sync import sync_to_async
 
+from trading.api.session_rows import detail_body
 from trading.models import DecisionRecord, SettlementLedger, StrategySession
+from trading.selectors.sessions import session_detail
 from trading.tests.rig import Rig, ledger_cash
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,6 +54,9 @@ async def agrees(rig: Rig, session: StrategySession) -> None:
     assert await SettlementLedger.objects.filter(session=session).acount() == 2
     assert await ledger_cash(session) == moved
     assert abs(Decimal(str(session.pnl_summary["realized"])) - moved) < Decimal("1e-6")
+    told = await sync_to_async(lambda: detail_body(session_detail(session.pk)))()
+    assert {row["symbol"] for row in told["settlements"]} == {row["symbol"] for row in told["positions"]}
+    assert told["cash"]["net"] == float(moved)
 
 
 async def test_a_worker_that_was_off_books_the_settlement(rig: Rig) -> None:
