@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from trading.strategy.codec import dumps
+from trading.strategy.codec import dumps, same_text
 from trading.strategy.decide import Decision
 from trading.strategy.events import Event, MarketSeen, QuoteSeen, SpotSeen, Tick
 from trading.strategy.state import SessionState
@@ -45,7 +45,7 @@ def changes_nothing(before: SessionState, event: Event, decision: Decision) -> b
         return False
     if decision.state is before:
         return True
-    return decision.state == before and dumps(decision.state) == dumps(before)
+    return same_text(decision.state, before)
 
 
 def told(decision: Decision, state: str) -> str:

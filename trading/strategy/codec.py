@@ -45,6 +45,27 @@ def dumps(obj: object) -> str:
         raise CodecError(f"{type(obj).__name__} cannot be written: {error}") from error
 
 
+def same_text(one: Any, other: Any) -> bool:
+    """Whether ``dumps`` would write both alike, without writing them: two states that follow each other share most of
+    what they are made of.
+    """
+    if one is other:
+        return True
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if kind is tuple:
+        return len(one) == len(other) and all(map(same_text, one, other))
+    if is_dataclass(kind):
+        return all(same_text(getattr(one, name), getattr(other, name)) for name in _field_names(kind))
+    return one == other and str(one) == str(other)
+
+
+@cache
+def _field_names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
 @overload
 def loads(cls: type[T], text: str) -> T: ...
 @overload

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 AFTERNOON = datetime(2026, 9, 4, 11, 0, tzinfo=UTC)
 NEAR: dict[str, Any] = {
     "days_to_expiry": 0,
-    "delta_range_low": "0.35",
+    "delta_range_low": "0.2",
     "delta_range_high": "0.65",
     "exit_time_ist": "17:20",
     "max_loss_pct": "1000",

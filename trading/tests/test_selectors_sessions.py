@@ -187,7 +187,7 @@ def test_a_detail_costs_the_same_queries_however_much_happened(
     session = full_session(chosen)
     for number in range(5):
         make.order(session, f"1-CE-x-{number + 2}", "buy", "100", "C-BTC-80000-241126")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         session_detail(session.pk)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from types import UnionType
@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.strategy import events
-from trading.strategy.codec import CodecError, dumps, loads
+from trading.strategy.codec import CodecError, dumps, loads, same_text
 from trading.strategy.events import Action, Event, Journal, Tick
 from trading.strategy.schedule import EntryPlan, ExitPlan
+from trading.strategy.state import SessionState
 from trading.strategy.tests.samples import NOW, full_chain, leg, params
 from trading.strategy.trailing import TrailState, parse_rules
 from trading.strategy.types import Chain, OptionType, Quote, StrategyParams
@@ -209,3 +210,19 @@ def test_a_decimal_is_only_ever_a_string(text: str) -> None:
 def test_a_value_that_would_not_come_back_is_refused(value: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         dumps(value)
+
+
+@given(any_value(SessionState), any_value(SessionState))
+def test_the_same_text_is_told_without_writing_it(one: SessionState, other: SessionState) -> None:
+    assert same_text(one, loads(SessionState, dumps(one)))
+    assert same_text(one, replace(one, legs=tuple(one.legs[:])))
+    assert not same_text(one, other) or dumps(one) == dumps(other)
+
+
+def test_a_price_that_only_lost_a_zero_is_another_text() -> None:
+    before = SessionState("delta-strangle-1", params(), spot=Decimal("70000.50"))
+    after = replace(before, spot=Decimal("70000.5"))
+    assert after == before
+    assert not same_text(after, before)
+    assert not same_text(replace(before, spot=None), before)
+    assert not same_text(replace(before, best_pct=Decimal(1)), before)

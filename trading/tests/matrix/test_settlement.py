@@ -26,7 +26,7 @@ from trading.tests.wire_rig import CHORES
 pytestmark = pytest.mark.django_db(transaction=True)
 NEAR: dict[str, Any] = {
     "days_to_expiry": 0,
-    "delta_range_low": "0.35",
+    "delta_range_low": "0.2",
     "delta_range_high": "0.65",
     "exit_time_ist": "17:20",
     "max_loss_pct": "1000",
@@ -163,7 +163,7 @@ async def test_a_price_that_never_comes_leaves_the_legs_without_one_and_says_so(
     stage.wire.server.config = replace(stage.wire.server.config, quirks=quirks)
     await stage.until_live()
     await off(stage)
-    await stage.until_closed(seconds=12)
+    await stage.until_closed(seconds=30)
     await end_check(stage, session)
     assert session.exit_reason == "closed_outside"
     assert await settled(session) == {}

@@ -179,7 +179,7 @@ class Transport:
         self.round_trips.took((self._mono() - started) * 1000, self._mono())
         return response
 
-    def _build(self, call: Call, left: Callable[[], None] = lambda: None) -> httpx.Request:
+    def _build(self, call: Call, left: Callable[[], None] | None = None) -> httpx.Request:
         """The request with a signature over exactly the target and the bytes that will leave.
 
         Put together from parts: the client's own ``build_request`` takes six times as long, in the path of every close.
@@ -193,7 +193,7 @@ class Transport:
             headers.extend((name.encode(), value.encode()) for name, value in signed.items())
         if body:
             headers.append((b"Content-Length", b"%d" % len(body)))
-        stream = Departing(body, left) if body else httpx.ByteStream(body)
+        stream = httpx.ByteStream(body) if left is None else Departing(body, left)
         return httpx.Request(call.method, url, headers=headers, stream=stream, extensions={"timeout": self._timeout})
 
     async def _send(self, request: httpx.Request) -> httpx.Response:

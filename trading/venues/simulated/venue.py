@@ -69,6 +69,7 @@ class SimulatedVenue:
         self._underlying = ""
         self._symbols: tuple[str, ...] = ()
         self._frozen: dict[str, Quote] = {}
+        self._streamed_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -135,6 +136,7 @@ class SimulatedVenue:
         self._underlying = underlying
         self._symbols = tuple(symbols)
         self._frozen = {symbol: quote for symbol, quote in self._frozen.items() if symbol in self._symbols}
+        self._streamed_at = None
 
     async def poll(self) -> list[Event]:
         """Fills and order changes since the last poll, then quotes and index as of now. While disconnected nothing
@@ -154,6 +156,10 @@ class SimulatedVenue:
         return [*events, *self._market_events(now)]
 
     def _market_events(self, now: datetime) -> list[Event]:
+        """Quotes and index of this moment, once: what a stream has sent it does not send again."""
+        if now == self._streamed_at and not self.faults.active:
+            return []
+        self._streamed_at = now
         frozen = self.faults.take(FaultKind.STALE) is not None
         events: list[Event] = []
         for symbol in self._symbols:
