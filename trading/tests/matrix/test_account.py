@@ -203,7 +203,7 @@ async def test_expiry_while_exiting(afternoon: datetime) -> None:
         stage.wire.fault(f"reject:reduce_only=true,code={PUSHED}")
         await stage.run(lambda: stage.phase is Phase.ATTENTION, seconds=5)
         assert "could not be closed" in stage.state.attention
-        await stage.until_closed(seconds=20)
+        await stage.until_closed(seconds=10)
         await end_check(stage, session)
         assert session.exit_reason == "settlement"
         assert at(stage) >= afternoon + timedelta(hours=1)

@@ -115,6 +115,8 @@ class SteppedWire:
 
     async def until_done(self, tasks: Collection[asyncio.Future[Any]]) -> None:
         """Wait for these; when nothing moves any more and they still wait, it is for time to pass."""
+        # Whoever hears of their end hears of it in the next turn of the loop, also when they have ended already.
+        await asyncio.sleep(0)
         while not all(task.done() for task in tasks):
             await self.calm()
             done, pending = await asyncio.wait(tasks, timeout=THREAD_SECONDS, return_when=asyncio.FIRST_COMPLETED)

@@ -93,7 +93,8 @@ class ManualDesk:
         except DeltaError as error:
             if not self._wire.held or error.code != "not_sent":
                 raise
-        return _shown(self._wire.held[-1])
+        request = self._wire.held[-1]
+        return _shown(request, await request.aread())
 
     async def place(self, intent: OrderIntent) -> OrderReport:
         """Send it, once, signed anew. DeltaError, whose ``definitive`` says whether it certainly did nothing."""
@@ -106,9 +107,9 @@ class ManualDesk:
         return parse_account.order(row, client_order_id=intent.client_order_id).report
 
 
-def _shown(request: httpx.Request) -> str:
+def _shown(request: httpx.Request, body: bytes) -> str:
     lines = [f"{request.method} {request.url}"]
     for name in SHOWN_HEADERS:
         value = request.headers.get(name, "")
         lines.append(f"{name}: {'***' if name in MASKED else value}")
-    return "\n".join([*lines, "", request.content.decode()])
+    return "\n".join([*lines, "", body.decode()])
