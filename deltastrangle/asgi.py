@@ -15,6 +15,7 @@ from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter  #
 
 from accounts.sockets import CredentialMiddleware  # noqa: E402
 from deltastrangle.handler import ThreadHandler  # noqa: E402
+from deltastrangle.memory import settle_memory  # noqa: E402
 from logviewer.tail import tailed  # noqa: E402
 from trading.routing import websocket_urlpatterns  # noqa: E402
 from trading.watchman import watched  # noqa: E402
@@ -34,3 +35,4 @@ application = ProtocolTypeRouter(
         "channel": ChannelNameRouter({"strangle-engine": engine_channel}),
     }
 )
+settle_memory()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import secrets
 import signal
@@ -14,6 +13,7 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
+from deltastrangle.memory import settle_memory
 from trading.engine.archive import Archive
 from trading.engine.ports import ModeUnavailable
 from trading.engine.runtime import Engine, EngineSettings
@@ -84,8 +84,7 @@ def settle_interpreter() -> None:
     """Once everything is loaded: the collector no longer looks at it, and a thread that computes (the database's) hands
     the interpreter over after half a millisecond; by default a close that has to leave may wait five.
     """
-    gc.collect()
-    gc.freeze()
+    settle_memory()
     sys.setswitchinterval(SWITCH_SECONDS)
 
 

@@ -48,9 +48,8 @@ def page_body(page: Page[SessionItem], *, full: bool = False) -> dict[str, Any]:
 def detail_body(detail: SessionDetail) -> dict[str, Any]:
     """All of one session: the list's fields, and the rest."""
     session = detail.session
-    metadata = reference_metadata(
-        session, legs=detail.legs, stored=detail.metadata, config=detail.config_values, history=detail.pnl_points
-    )
+    metadata = reference_metadata(session, legs=detail.legs, stored=detail.metadata, config=detail.config_values)
+    points, summary = [_point(point) for point in detail.pnl_points], metadata["summary"]
     return {
         **_item(session),
         "configuration_name": session.configuration_name,
@@ -67,9 +66,9 @@ def detail_body(detail: SessionDetail) -> dict[str, Any]:
         "settlements": rows(detail.settlements, SETTLEMENT),
         "positions": [_position(leg) for leg in detail.legs],
         "decisions": rows(detail.decisions, DECISION),
-        "pnl_points": [_point(point) for point in detail.pnl_points],
+        "pnl_points": points,
         "cash": row(detail.cash, CASH),
-        "summary": metadata["summary"],
+        "summary": summary and {**summary, "pnl_history": [{"timestamp": p["at"], "pnl": p["net"]} for p in points]},
         "monitor_snapshot": metadata["runtime"]["monitor"],
     }
 

@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 
 from trading.models import PositionLedger, SessionStatus, StrategySession
 from trading.selectors.runtime_shape import STATUS_WORDS, config_numbers
-from trading.selectors.session_views import LegSummary, PnlRow, SessionItem, leg_summary, pct_of_credit
+from trading.selectors.session_views import LegSummary, SessionItem, leg_summary, pct_of_credit
 
 TOTALS: Final = ("realized", "unrealized", "total_pnl", "notional", "total_pnl_pct", "fees")
 SEEN: Final = ("max_profit_seen", "max_profit_seen_pct", "max_drawdown_seen", "max_drawdown_seen_pct")
@@ -28,12 +28,11 @@ def reference_metadata(
     legs: Sequence[PositionLedger],
     stored: Mapping[str, Any],
     config: Mapping[str, Any],
-    history: Sequence[PnlRow] | None = None,
 ) -> dict[str, Any]:
     """What is ``stored`` of a session, and ``runtime``, ``summary`` and ``legs_summary`` in the reference's shape.
 
-    ``runtime.monitor`` is None before an entry, ``summary`` until the session is over. ``history`` becomes the
-    summary's ``pnl_history``, which is left out without it. Amounts are JSON numbers, times ISO-8601.
+    ``runtime.monitor`` is None before an entry, ``summary`` until the session is over; its ``pnl_history`` is
+    left out. Amounts are JSON numbers, times ISO-8601.
     """
     summaries = [leg_body(leg_summary(leg)) for leg in legs]
     monitor = monitor_of(item, legs, stored, config) if legs else None
@@ -42,7 +41,7 @@ def reference_metadata(
         **stored,
         "config_id": item.configuration_id if item.configuration_id is not None else stored.get("config_id"),
         "runtime": _runtime(item, legs, stored, monitor),
-        "summary": _summary(item, summaries, monitor, history) if over and monitor is not None else None,
+        "summary": _summary(item, summaries, monitor) if over and monitor is not None else None,
         "legs_summary": summaries,
     }
 
@@ -221,16 +220,12 @@ def _trailing(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {"level": fraction, "trailing_level_pct": level, **seen, "enabled": bool(summary.get("trailing_enabled"))}
 
 
-def _summary(
-    item: SessionItem, legs: list[dict[str, Any]], monitor: Mapping[str, Any], history: Sequence[PnlRow] | None
-) -> dict[str, Any]:
-    points = {} if history is None else {"pnl_history": [{"timestamp": iso(at.at), "pnl": at.net} for at in history]}
+def _summary(item: SessionItem, legs: list[dict[str, Any]], monitor: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "generated_at": monitor["generated_at"],
         "exit_reason": item.exit_reason or None,
         "legs": legs,
         "totals": monitor["totals"],
-        **points,
         "trailing": monitor["trailing"],
         "spot": monitor["spot"],
     }
