@@ -127,4 +127,5 @@ def _order(order: OrderLedger) -> dict[str, Any]:
 
 
 def _point(point: PnlRow) -> dict[str, Any]:
-    return {**point._asdict(), "at": iso(point.at)}
+    at, net, gross, net_pct, level_pct, spot = point
+    return {"at": iso(at), "net": net, "gross": gross, "net_pct": net_pct, "level_pct": level_pct, "spot": spot}
