@@ -21,21 +21,11 @@ from trading.strategy.types import Side
 from trading.tests.matrix.end_check import end_check
 from trading.tests.matrix.stage import Stage, said
 from trading.tests.rig import ledger_cash
+from trading.tests.test_engine_settlement import AFTERNOON, NEAR
 from trading.tests.wire_rig import CHORES
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NEAR: dict[str, Any] = {
-    "days_to_expiry": 0,
-    "delta_range_low": "0.2",
-    "delta_range_high": "0.65",
-    "exit_time_ist": "17:20",
-    "max_loss_pct": "1000",
-    "max_profit_pct": "100",
-}
-"""Strikes so near that one leg may end in the money."""
 FAR: dict[str, Any] = {**NEAR, "delta_range_low": "0.01", "delta_range_high": "0.04"}
-AFTERNOON = datetime(2026, 9, 4, 11, 0, tzinfo=UTC)
-"""16:30 IST, an hour before the day's options settle."""
 
 
 @pytest_asyncio.fixture

@@ -86,7 +86,9 @@ async def test_an_order_that_is_given_up_while_it_waits_keeps_nobody() -> None:
     await asyncio.sleep(0)
     second.cancel()
     await asyncio.wait({second})
+    assert second.cancelled()
     async with asyncio.timeout(5), doorway.passage():
+        assert not first.done(), "the one given up is not waited for, although the first has not left"
         release.set()
     await first
 
