@@ -72,7 +72,9 @@ async def http(app: DeltaApp) -> AsyncIterator[str]:
             while True:
                 await _answer(app, reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+            pass  # the client is gone
+        finally:
+            writer.close()  # also when the application failed: a client that waits for its answer hears of it
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(keep_alive(reader, writer))

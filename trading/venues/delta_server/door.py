@@ -114,6 +114,8 @@ class Door:
             return Response(response.status, response.body[: len(response.body) // 2], response.content_type)
         if fault := faults.take(WireFault.NOT_SUCCESS, call):
             return failure(200, fault.code or "internal_server_error")
+        if not response.is_json:
+            return response
         if faults.take(WireFault.UNKNOWN_FIELDS, call):
             return _rewritten(response, _with_unknown_fields)
         if faults.take(WireFault.SWAPPED_TYPES, call):

@@ -68,6 +68,11 @@ class Response:
     content_type: str = "application/json; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_json(self) -> bool:
+        """Whether the exchange speaks, and not the CDN in front of it."""
+        return self.content_type.startswith("application/json")
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

@@ -88,6 +88,13 @@ async def test_fields_can_be_new_and_types_swapped(bench: Bench) -> None:
     assert "zz_new" in extended
 
 
+async def test_what_the_cdn_answers_has_no_fields_to_change(bench: Bench) -> None:
+    bench.server.faults.inject("server_error:count=1; swapped_types:count=1; unknown_fields:nth=2,count=1")
+    assert (await bench.send("GET", "/v2/wallet/balances")).status_code == 503
+    (swapped,) = await bench.result("GET", "/v2/wallet/balances")
+    assert swapped["asset_id"] == "14"
+
+
 async def test_skew_moves_the_server_against_honest_clients(bench: Bench) -> None:
     bench.server.faults.inject("skew:seconds=30")
     response = await bench.send("GET", "/v2/wallet/balances")
