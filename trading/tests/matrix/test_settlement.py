@@ -147,6 +147,18 @@ async def test_a_price_that_comes_late_is_waited_for(stage: Stage) -> None:
     await agrees(stage, session)
 
 
+async def test_a_question_that_is_not_answered_is_asked_again(stage: Stage) -> None:
+    session = await stage.start(**NEAR)
+    await stage.until_live()
+    stage.wire.fault("server_error:path=/v2/wallet/transactions,count=6")
+    await off(stage)
+    await stage.until_closed(seconds=5)
+    await end_check(stage, session)
+    assert "could not be read" in (await said(session, "settlement_unknown"))[0]
+    assert session.exit_reason == "settlement"
+    await agrees(stage, session)
+
+
 async def test_a_price_that_never_comes_leaves_the_legs_without_one_and_says_so(stage: Stage) -> None:
     session = await stage.start(**NEAR)
     quirks = replace(stage.wire.server.config.quirks, settlement_price_seconds=10**9)

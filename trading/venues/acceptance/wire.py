@@ -117,10 +117,10 @@ class SteppedWire:
         """Wait for these; when nothing moves any more and they still wait, it is for time to pass."""
         # Whoever hears of their end hears of it in the next turn of the loop, also when they have ended already.
         await asyncio.sleep(0)
-        while not all(task.done() for task in tasks):
+        while pending := [task for task in tasks if not task.done()]:
             await self.calm()
-            done, pending = await asyncio.wait(tasks, timeout=THREAD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if pending and not done:
+            done, _ = await asyncio.wait(pending, timeout=THREAD_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
                 self.time.skip()
                 self.app.hub.step()
 
