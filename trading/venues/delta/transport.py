@@ -25,8 +25,6 @@ from trading.venues.delta.signing import Signer
 from trading.venues.delta.wire import Reply, dumps, read_reply
 
 log = logging.getLogger("trading.venues.delta")
-# The library logs a line for every request, in the path of an order.
-logging.getLogger("httpx").setLevel(logging.WARNING)
 Query = Sequence[tuple[str, str]]
 
 
@@ -82,7 +80,9 @@ class RoundTrips:
 
 
 class Transport:
-    """Sends calls. ``http`` replaces the network in tests; ``mono``, ``sleep`` and ``jitter`` are injected."""
+    """Sends calls over one pool of connections. ``http`` replaces the network in tests; ``mono``, ``sleep`` and
+    ``jitter`` are injected.
+    """
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Transport:
         self._mono = mono
         self._sleep = sleep
         self._jitter = jitter
-        self._client = httpx.AsyncClient(transport=http or _network(config), trust_env=False)
+        self._http = http or _network(config)
         self._timeout = httpx.Timeout(config.read_timeout, connect=config.connect_timeout).as_dict()
         self._headers = (
             (b"User-Agent", config.user_agent.encode()),
@@ -114,7 +114,7 @@ class Transport:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._http.aclose()
 
     async def read(self, call: Call) -> Reply:
         """A read: repeated with a growing, jittered pause while that may help. Raises DeltaError."""
@@ -197,8 +197,16 @@ class Transport:
         return httpx.Request(call.method, url, headers=headers, stream=stream, extensions={"timeout": self._timeout})
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
+        """The whole answer. A client around the transport would add cookies, redirects and a login that nobody wants
+        here, in the path of every close.
+        """
         try:
-            return await self._client.send(request)
+            response = await self._http.handle_async_request(request)
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
+            return response
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise DeltaError("not_sent", f"No connection to the exchange ({type(error).__name__})") from None
         except httpx.TimeoutException as error:

@@ -59,7 +59,7 @@ async def test_an_exchange_that_does_not_answer_holds_nothing_up() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    desk.venue.link.transport._client._transport = httpx.MockTransport(hang)
+    desk.venue.link.transport._http = httpx.MockTransport(hang)
     async with asyncio.timeout(1):
         await desk.venue.connect()
     assert "the account is being caught up" in desk.venue.health().detail

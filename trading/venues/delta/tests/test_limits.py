@@ -32,7 +32,7 @@ async def spend(
             await limiter.acquire(weight, priority, max_wait=20.0)
         except BudgetSpent:
             continue
-        granted.append((time.elapsed, weight))
+        granted.append((time.mono(), weight))
     return granted
 
 
