@@ -108,7 +108,7 @@ def _listed(item: SessionItem) -> dict[str, Any]:
 
 def _to_the_second(thing: object, names: Iterable[str]) -> dict[str, str | None]:
     times = ((name, getattr(thing, name)) for name in names)
-    return {name: None if at is None else iso(at.replace(microsecond=0)) for name, at in times}
+    return {name: None if at is None else iso(at, "seconds") for name, at in times}
 
 
 def _listed_in_full(item: SessionItem) -> dict[str, Any]:

@@ -52,6 +52,8 @@ class StrategySession(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
+            # Pages are counted off here: in SQLite the key is the table itself, whose rows are wide.
+            models.Index(fields=["id"], name="session_by_id"),
             models.Index(fields=["-activated_at", "-id"], name="session_newest"),
             models.Index(fields=["mode", "trading_day"], name="session_mode_day"),
         ]

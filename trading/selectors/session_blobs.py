@@ -89,9 +89,9 @@ def plain(value: Any) -> Any:
     return iso(value) if isinstance(value, datetime) else value
 
 
-def iso(at: datetime) -> str:
-    """ISO-8601, with Z for UTC."""
-    text = at.isoformat()
+def iso(at: datetime, timespec: str = "auto") -> str:
+    """ISO-8601, with Z for UTC; ``timespec`` as ``datetime.isoformat`` has it."""
+    text = at.isoformat(timespec=timespec)
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 

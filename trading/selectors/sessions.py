@@ -99,13 +99,19 @@ def list_sessions(
     )
     total = found.count()
     # The reference stamps a session when it is started, ours when it enters: its order by that stamp is ours by id.
-    # The rows before the page are counted off in an index: a page far back would read them all otherwise.
-    shown = found.order_by("-id").values("pk")[(page - 1) * page_size : page * page_size]
-    told = _for_items(StrategySession.objects.filter(pk__in=shown), blobs=full).order_by("-id")
+    shown = StrategySession.objects.filter(pk__in=ids_of_page(found, page, page_size))
+    told = _for_items(shown, blobs=full).order_by("-id")
     if full:
         return Page(_in_full(list(told)), total, page, page_size)
     rows = [ListedSession._make(row) for row in told.values_list(*ListedSession._fields)]
     return Page(_items(rows, _listed_legs(rows)), total, page, page_size)
+
+
+def ids_of_page(found: QuerySet[StrategySession], page: int, page_size: int) -> QuerySet[StrategySession, Any]:
+    """The ids of a page of ``found``, the newest first: the rows before it are counted off in an index, since a page
+    far back would read them all otherwise.
+    """
+    return found.order_by("-id").values("pk")[(page - 1) * page_size : page * page_size]
 
 
 def matching_sessions(

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
@@ -14,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from deltastrangle.exceptions import NotFound
 from trading.models import DecisionRecord, PnlPoint, StrategySession, TradingConfiguration
 from trading.selectors.session_views import Page, cash_of
-from trading.selectors.sessions import last_closed_session, list_sessions, pnl_points, session_detail
+from trading.selectors.sessions import ids_of_page, last_closed_session, list_sessions, pnl_points, session_detail
 from trading.tests import factories_control as make
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,14 @@ def test_pages_count_from_one(chosen: TradingConfiguration) -> None:
     assert [item.strategy_id for item in page.items] == ["s2", "s1"]
     assert (page.total, page.page, page.page_size, page.pages) == (5, 2, 2, 3)
     assert list_sessions(page=9, page_size=2).items == []
+
+
+def test_a_page_far_back_is_counted_off_in_an_index() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL chooses by the table's size")
+    plan = ids_of_page(StrategySession.objects.all(), 400, 25).explain()
+    assert "COVERING INDEX session_by_id" in plan
+    assert "TEMP B-TREE" not in plan
 
 
 @given(total=st.integers(0, 1000), size=st.integers(1, 200))
