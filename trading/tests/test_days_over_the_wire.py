@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from trading.tests.test_simulated_days import PLANS, Plan, check_day, one_day
+from trading.tests.test_simulated_days import PLANS, STEP_SECONDS, Plan, check_day, one_day
 from trading.tests.wire_rig import WireRig
 from trading.venues.delta_server.public_feed import CADENCES
 
@@ -46,12 +47,13 @@ def plan_of(seed: int) -> tuple[str, Plan]:
 
 @pytest.mark.parametrize("seed", seeds())
 async def test_a_day_over_the_wire(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Whole chains in every ten-second step would be most of the work; books and marks come in every one.
+    # Whole chains in every step would be most of the work; books and marks come in every one.
     monkeypatch.setitem(CADENCES, "ticker", (60.0, None))
     name, plan = plan_of(seed)
     rig, session, watch, quantity = await one_day(seed, plan, WireRig)
     try:
-        await check_day(rig, session, watch, quantity)
+        # An answer that is waited for takes its time, also across the instant of an exit.
+        await check_day(rig, session, watch, quantity, late=timedelta(seconds=STEP_SECONDS))
     except AssertionError as error:
         raise AssertionError(f"seed {seed} ({name}, ended by {session.exit_reason}): {error}") from error
     finally:

@@ -20,7 +20,7 @@ from trading.tests.rig import MORNING, Rig, ledger_cash
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 SEEDS = range(1, 201)
-STEP_SECONDS = 10
+STEP_SECONDS = 20
 LOOSE = {"max_loss_pct": "1000", "max_profit_pct": "100"}
 SETTLEMENT_WINDOW = timedelta(minutes=30)
 
@@ -76,6 +76,13 @@ class Watch:
             self.most = max(self.most, short.get(symbol, 0) + resting.get(symbol, 0))
 
 
+def until_next(rig: Rig) -> float:
+    """Seconds to the next look: to the instant of the planned exit when that comes first."""
+    planned = rig.engine.session.state.exit if rig.engine.session is not None else None
+    left = (planned.exit_at - rig.clock.now()).total_seconds() if planned is not None else 0.0
+    return min(STEP_SECONDS, left) if left > 0 else STEP_SECONDS
+
+
 async def one_day(seed: int, plan: Plan, kind: type[Rig] = Rig) -> tuple[Rig, StrategySession, Watch, int]:
     """Run one day to its end, on a rig of this kind."""
     dice = random.Random(seed)
@@ -94,7 +101,7 @@ async def one_day(seed: int, plan: Plan, kind: type[Rig] = Rig) -> tuple[Rig, St
     watch = Watch(rig)
     asked = False
     while rig.engine.session is not None:
-        await rig.step(STEP_SECONDS)
+        await rig.step(until_next(rig))
         watch.look()
         if plan.command and not asked and rig.clock.now() >= asked_at:
             asked = bool(await rig.ask(plan.command))
@@ -109,8 +116,10 @@ async def one_day(seed: int, plan: Plan, kind: type[Rig] = Rig) -> tuple[Rig, St
     return rig, session, watch, quantity
 
 
-async def check_day(rig: Rig, session: StrategySession, watch: Watch, quantity: int) -> None:
-    """What must hold for every day, however it ended."""
+async def check_day(
+    rig: Rig, session: StrategySession, watch: Watch, quantity: int, *, late: timedelta = timedelta(0)
+) -> None:
+    """What must hold for every day, however it ended; a time exit may be ``late`` by so much."""
     assert [p for p in rig.exchange.positions() if p.size] == []
     assert rig.exchange.open_orders() == []
     assert watch.most <= quantity
@@ -130,7 +139,7 @@ async def check_day(rig: Rig, session: StrategySession, watch: Watch, quantity: 
     if session.exit_reason == ExitReason.TIME_EXIT:
         decided = datetime.fromisoformat(session.session_metadata["exit"]["exit_triggered_at"])
         planned = datetime.fromisoformat(session.session_metadata["schedule"]["planned_exit_at"])
-        assert timedelta(0) <= decided - planned <= timedelta(seconds=STEP_SECONDS)
+        assert timedelta(0) <= decided - planned <= late
 
 
 @pytest.mark.parametrize("name", list(PLANS))
