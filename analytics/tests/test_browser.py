@@ -67,3 +67,23 @@ def test_each_chart_has_a_table_without_the_script(page: Page, site: Site) -> No
     expect(table).to_be_hidden()
     page.locator("section", has=page.get_by_role("heading", name="Equity")).get_by_text("Table").click()
     expect(table).to_contain_text("+$16.59")
+
+
+FITTED = """async () => {
+  const fits = (host) => Math.abs(host.querySelector(".uplot").offsetWidth - Math.max(200, host.clientWidth)) < 2;
+  for (let frame = 0; frame < 300; frame += 1) {
+    if ([...document.querySelectorAll(".plot-host")].every(fits)) return true;
+    await new Promise(requestAnimationFrame);
+  }
+  return false;
+}"""
+
+
+def test_charts_follow_the_window_without_an_error(page: Page, site: Site) -> None:
+    page.add_init_script("window.errors = []; addEventListener('error', (event) => errors.push(event.message))")
+    opened(page, site)
+    expect(page.locator(".plot-host canvas")).to_have_count(4)
+    for width in (1000, 1280, 420, 900):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(FITTED)
+    assert page.evaluate("errors") == []

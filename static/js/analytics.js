@@ -111,13 +111,14 @@
     }
   };
 
-  const sizes = new ResizeObserver((entries) => {
+  // In the next frame: a chart that resizes its host while sizes are told is an error to the browser.
+  const sizes = new ResizeObserver((entries) => requestAnimationFrame(() => {
     for (const { target } of entries) {
       const plot = drawn.get(target);
       const width = Math.max(200, target.clientWidth);
       if (plot && plot.width !== width) plot.setSize({ width, height: HEIGHT });
     }
-  });
+  }));
 
   drawAll(false);
   document.addEventListener("htmx:afterSettle", () => drawAll(false));
