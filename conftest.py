@@ -20,7 +20,7 @@ import redis
 from hypothesis import settings as hypothesis_settings
 
 hypothesis_settings.register_profile("dev", deadline=None, derandomize=False, max_examples=50)
-hypothesis_settings.register_profile("ci", deadline=None, derandomize=True, max_examples=200)
+hypothesis_settings.register_profile("ci", deadline=None, derandomize=True, max_examples=100)
 hypothesis_settings.register_profile("fresh", deadline=None, derandomize=False, max_examples=400, print_blob=True)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 

@@ -10,4 +10,4 @@ install_locked requirements-dev.txt
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy .
-.venv/bin/python -m pytest -n "${TEST_PROCESSES:-2}" "$@"
+.venv/bin/python -m pytest -n "${TEST_PROCESSES:-$(($(nproc) + 1))}" "$@"

@@ -20,18 +20,18 @@ async def end_check(stage: Stage, session: StrategySession, *, naked_seconds: fl
     """
     await session.arefresh_from_db()
     assert session.status == "stopped", f"{session.phase}: {session.session_metadata.get('attention')}"
-    prefix = f"{OURS}{session.strategy_id.removeprefix('delta-strangle-')}-"
-    fills = ours(stage.exchange.fills(), prefix)
-    await _orders_agree(stage, session, prefix)
+    name = f"{OURS}{session.strategy_id.removeprefix('delta-strangle-')}"
+    fills = [fill for fill in ours(stage.exchange.fills()) if session_of(fill.client_order_id) == name]
+    await _orders_agree(stage, session, name)
     await _fills_agree(session, fills)
     await _prices_are_fills(session, fills)
     await _cash_agrees(stage, session, fills)
-    for symbol, wrong in (await _differences(stage, session, prefix)).items():
+    for symbol, wrong in (await _differences(stage, session, name)).items():
         assert await _says_so(session, symbol), f"{symbol}: {wrong}, and the session says nothing of it"
-    assert not [o for o in stage.exchange.open_orders() if o.client_order_id.startswith(prefix)]
+    assert not [o for o in stage.exchange.open_orders() if session_of(o.client_order_id) == name]
     if session.exit_reason != "handed_over":
         assert [leg.open_quantity async for leg in session.positions.all() if leg.open_quantity] == []
-    _never_more_than_asked(stage, prefix.removesuffix("-"), session.config_snapshot["quantity"], fills)
+    _never_more_than_asked(stage, name, session.config_snapshot["quantity"], fills)
     assert longest_naked(fills) <= naked_seconds
 
 
@@ -40,18 +40,17 @@ async def _says_so(session: StrategySession, symbol: str) -> bool:
     return any(symbol in line for line in told)
 
 
-def _never_more_than_asked(stage: Stage, prefix: str, asked: int, fills: list[FillRecord]) -> None:
+def _never_more_than_asked(stage: Stage, name: str, asked: int, fills: list[FillRecord]) -> None:
     """By the size watch, which must have seen every option that the session sold."""
-    peak = {symbol: size for (whose, symbol), size in stage.peak.items() if whose == prefix}
+    peak = {symbol: size for (whose, symbol), size in stage.peak.items() if whose == name}
     assert {f.symbol for f in fills if f.side is Side.SELL} <= set(peak), "the size watch missed an order"
     assert all(size <= asked for size in peak.values()), f"more than {asked} outstanding: {peak}"
 
 
-async def _orders_agree(stage: Stage, session: StrategySession, prefix: str) -> None:
+async def _orders_agree(stage: Stage, session: StrategySession, name: str) -> None:
     """Every order of ours at the venue is in the ledger as the venue has it, once; the others never reached it."""
-    venue = [o for o in stage.exchange.orders() if o.client_order_id.startswith(prefix)]
+    venue = [o for o in stage.exchange.orders() if session_of(o.client_order_id) == name]
     assert len({o.client_order_id for o in venue}) == len(venue), "a client order id was used twice"
-    assert {session_of(o.client_order_id) + "-" for o in venue} <= {prefix}
     rows = {o.client_order_id: o async for o in OrderLedger.objects.filter(session=session)}
     known = {o.client_order_id: (o.filled, o.state.value, o.size) for o in venue}
     assert {k: (rows[k].filled_quantity, rows[k].status, _size(rows[k], known[k][2])) for k in known} == known
@@ -97,7 +96,7 @@ async def _cash_agrees(stage: Stage, session: StrategySession, fills: list[FillR
         assert moved == stage.exchange.balance().cash - stage.opening_cash
 
 
-async def _differences(stage: Stage, session: StrategySession, prefix: str) -> dict[str, str]:
+async def _differences(stage: Stage, session: StrategySession, name: str) -> dict[str, str]:
     """Where the venue's position is not what the account held before the session less what the ledger has open; what
     other sessions of ours did meanwhile is theirs to answer for.
     """
@@ -105,8 +104,9 @@ async def _differences(stage: Stage, session: StrategySession, prefix: str) -> d
     beside: dict[str, int] = {}
     began = False
     for fill in stage.exchange.fills():
-        began = began or fill.client_order_id.startswith(prefix)
-        if not began or (fill.client_order_id.startswith(OURS) and not fill.client_order_id.startswith(prefix)):
+        its_own = session_of(fill.client_order_id) == name
+        began = began or its_own
+        if not began or (fill.client_order_id.startswith(OURS) and not its_own):
             beside[fill.symbol] = beside.get(fill.symbol, 0) + (fill.size if fill.side is Side.BUY else -fill.size)
     wrong = {}
     async for leg in session.positions.all():

@@ -152,13 +152,13 @@ class Stage(WireRig):
         await self.step(0)
 
 
-def ours(fills: Collection[FillRecord], prefix: str = OURS) -> list[FillRecord]:
+def ours(fills: Collection[FillRecord]) -> list[FillRecord]:
     """Fills of orders of ours, in the order in which they happened."""
-    return [f for f in fills if f.fill_type is FillType.NORMAL and f.client_order_id.startswith(prefix)]
+    return [f for f in fills if f.fill_type is FillType.NORMAL and f.client_order_id.startswith(OURS)]
 
 
 def outstanding(stage: Stage) -> Counter[tuple[str, str]]:
-    """By prefix of the session and symbol: contracts sold by its orders and not bought back by them, plus those that
+    """By name of the session and symbol: contracts sold by its orders and not bought back by them, plus those that
     its resting sells may still sell.
     """
     out: Counter[tuple[str, str]] = Counter()
