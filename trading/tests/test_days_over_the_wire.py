@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from trading.tests.test_simulated_days import PLANS, STEP_SECONDS, Plan, check_day, one_day
+from trading.tests.test_simulated_days import PLANS, LIVE_SECONDS, Plan, check_day, one_day
 from trading.tests.wire_rig import WireRig
 from trading.venues.delta_server.public_feed import CADENCES
 
@@ -53,7 +53,7 @@ async def test_a_day_over_the_wire(seed: int, monkeypatch: pytest.MonkeyPatch) -
     rig, session, watch, quantity = await one_day(seed, plan, WireRig)
     try:
         # An answer that is waited for takes its time, also across the instant of an exit.
-        await check_day(rig, session, watch, quantity, late=timedelta(seconds=STEP_SECONDS))
+        await check_day(rig, session, watch, quantity, late=timedelta(seconds=LIVE_SECONDS))
     except AssertionError as error:
         raise AssertionError(f"seed {seed} ({name}, ended by {session.exit_reason}): {error}") from error
     finally:

@@ -14,13 +14,15 @@ from asgiref.sync import sync_to_async
 from trading.models import Lockout, OrderLedger, StrategySession
 from trading.services.trading_mode import set_trading_mode
 from trading.strategy.schedule import settlement_instant
-from trading.strategy.types import ExitReason, Side
+from trading.strategy.types import ExitReason, Phase, Side
 from trading.tests.rig import MORNING, Rig, ledger_cash
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 SEEDS = range(1, 201)
-STEP_SECONDS = 20
+STEP_SECONDS = 10
+LIVE_SECONDS = 30
+"""A step while nothing but the rules is at work."""
 LOOSE = {"max_loss_pct": "1000", "max_profit_pct": "100"}
 SETTLEMENT_WINDOW = timedelta(minutes=30)
 
@@ -80,7 +82,8 @@ def until_next(rig: Rig) -> float:
     """Seconds to the next look: to the instant of the planned exit when that comes first."""
     planned = rig.engine.session.state.exit if rig.engine.session is not None else None
     left = (planned.exit_at - rig.clock.now()).total_seconds() if planned is not None else 0.0
-    return min(STEP_SECONDS, left) if left > 0 else STEP_SECONDS
+    step = LIVE_SECONDS if rig.phase == Phase.LIVE else STEP_SECONDS
+    return min(step, left) if left > 0 else step
 
 
 async def one_day(seed: int, plan: Plan, kind: type[Rig] = Rig) -> tuple[Rig, StrategySession, Watch, int]:
