@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from trading.tests.test_simulated_days import PLANS, LIVE_SECONDS, Plan, check_day, one_day
+from trading.tests.test_simulated_days import LIVE_SECONDS, PLANS, Plan, check_day, one_day
 from trading.tests.wire_rig import WireRig
 from trading.venues.delta_server.public_feed import CADENCES
 
