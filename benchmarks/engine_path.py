@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from tqdm import tqdm
 
 from benchmarks.floors import Breach
-from benchmarks.stamps import Stamped, Stamps
+from benchmarks.stamps import StampedDirect, Stamps
 from trading.engine.ports import SessionWrite
 from trading.engine.runtime import Engine, EngineSettings
 from trading.services.configurations import create_configuration
@@ -66,7 +66,7 @@ async def until(look: Callable[[], bool], what: str, seconds: float = 30.0) -> N
 async def running(config: DeltaConfig, stamps: Stamps, name: str) -> AsyncIterator[tuple[Engine, TimedStore, int]]:
     """An engine at work, its store, and the configuration to start."""
     store = TimedStore()
-    venue = DeltaVenue(config, http=Stamped(stamps))
+    venue = DeltaVenue(config, http=StampedDirect(stamps))
     engine = Engine(
         store=store,
         venue_for=lambda _mode: venue,

@@ -39,7 +39,7 @@ def order_of(frame: dict[str, object], product_id: int) -> bytes:
 
 @asynccontextmanager
 async def over_httpx(url: str, stamps: Stamps) -> AsyncIterator[Send]:
-    """The client that the venue uses, kept alive."""
+    """httpx as it comes, kept alive."""
     async with httpx.AsyncClient(transport=Stamped(stamps), headers={"User-Agent": "floor"}) as client:
 
         async def send(body: bytes, headers: dict[str, str]) -> None:

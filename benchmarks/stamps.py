@@ -11,6 +11,7 @@ import httpx
 from websockets.asyncio.connection import Connection
 
 from benchmarks.relay import MARKER
+from trading.venues.delta.direct import SENT, Direct
 
 
 @dataclass
@@ -41,9 +42,13 @@ class Stamps:
         if request.method == "POST":
             request.extensions["trace"] = self._trace
 
+    def sent_now(self) -> None:
+        """An order's last byte has left."""
+        self.sent.append(time.perf_counter())
+
 
 class Stamped(httpx.AsyncHTTPTransport):
-    """The client's own transport, with stamps."""
+    """httpx's own transport, with stamps: what a floor sends through."""
 
     def __init__(self, stamps: Stamps) -> None:
         limits = httpx.Limits(max_keepalive_connections=10, keepalive_expiry=45.0)
@@ -53,6 +58,20 @@ class Stamped(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send."""
         self._stamps.note(request)
+        return await super().handle_async_request(request)
+
+
+class StampedDirect(Direct):
+    """The venue's transport, with stamps."""
+
+    def __init__(self, stamps: Stamps) -> None:
+        super().__init__()
+        self._stamps = stamps
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send."""
+        if request.method == "POST":
+            request.extensions[SENT] = self._stamps.sent_now
         return await super().handle_async_request(request)
 
 

@@ -400,6 +400,18 @@ _EXECUTION = (
         default=30,
         help="How long one leg may be open without the other before it is unwound.",
     ),
+    decimal(
+        "naked_leg_delta_usd",
+        "Naked delta, at most",
+        Group.EXECUTION,
+        "0<..1000000000",
+        8,
+        unit="USD",
+        step="1",
+        optional=True,
+        help="While one leg is ahead of the other: |Δ| × spot of what it is ahead by. Beyond it the entry stops where "
+        "it is and the rest is bought back. Empty: only the time counts.",
+    ),
     integer(
         "order_attempts",
         "Order attempts",

@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -131,14 +132,9 @@ class MortalVenue(DeltaVenue):
         return found
 
 
-def watched(reaper: Reaper, method: str, path: str) -> Callable[[str, Any], Any] | None:
-    """A trace for httpx that sees an order or a cancel leave: every byte is with the kernel, no answer has come."""
+def watched(reaper: Reaper, method: str, path: str) -> Callable[[], None] | None:
+    """What to call when an order or a cancel has left: every byte is with the kernel, no answer has come."""
     point = {"POST": Point.AFTER_SEND, "DELETE": Point.IN_CANCEL}.get(method)
     if point is None or not path.startswith("/v2/orders"):
         return None
-
-    async def trace(event: str, _info: Any) -> None:
-        if event == "http11.send_request_body.complete":
-            reaper.passing(point)
-
-    return trace
+    return partial(reaper.passing, point)

@@ -31,6 +31,7 @@ from trading.engine.runtime import Engine, EngineSettings
 from trading.engine.tape_files import Tapes
 from trading.strategy.types import Phase
 from trading.venues.delta.config import DeltaConfig
+from trading.venues.delta.direct import SENT, Direct
 from trading.venues.delta.stream import Waits
 
 log = logging.getLogger("trading.chaos")
@@ -71,11 +72,11 @@ class Report:
     changes: int
 
 
-class SteppedHttp(httpx.AsyncHTTPTransport):
+class SteppedHttp(Direct):
     """The network, except that the patience for an answer is venue time, and that one may die once a request left."""
 
     def __init__(self, time: Clockwork, reaper: Reaper) -> None:
-        super().__init__(local_address="0.0.0.0")
+        super().__init__()
         self.waiting = 0
         self.changes = 0
         self._time = time
@@ -83,9 +84,9 @@ class SteppedHttp(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send, and give up when ``ANSWER_SECONDS`` of venue time have passed."""
-        trace = watched(self._reaper, request.method, request.url.path)
-        if trace is not None:
-            request.extensions["trace"] = trace
+        sent = watched(self._reaper, request.method, request.url.path)
+        if sent is not None:
+            request.extensions[SENT] = sent
         self.waiting += 1
         self.changes += 1
         answer = asyncio.ensure_future(super().handle_async_request(request))

@@ -115,6 +115,7 @@ class TradingConfiguration(models.Model):
     delta_stop = models.DecimalField(max_digits=6, decimal_places=4, null=True, blank=True)
     settlement_guard_minutes = models.PositiveIntegerField(default=35)
     naked_leg_seconds = models.PositiveIntegerField(default=30)
+    naked_leg_delta_usd = _money()
     order_attempts = models.PositiveSmallIntegerField(default=4)
     order_timeout_seconds = models.PositiveSmallIntegerField(default=5)
     max_slippage_pct = _percent("10")

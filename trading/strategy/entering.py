@@ -12,9 +12,9 @@ from trading.strategy.margin import margin_refusal
 from trading.strategy.orders import ABSENT_CODE, cancel_working
 from trading.strategy.schedule import IST, exit_plan, next_entry
 from trading.strategy.selection import Selection, select
-from trading.strategy.state import LegState
+from trading.strategy.state import LegState, SessionState
 from trading.strategy.turn import Turn
-from trading.strategy.types import ChainRow, ExitReason, OrderStatus, Phase, Position, Purpose
+from trading.strategy.types import ZERO, ChainRow, ExitReason, OrderStatus, Phase, Position, Purpose
 
 SELECT_AGAIN_SECONDS = 5.0
 CHAIN_REPLY_SECONDS = 60.0
@@ -140,6 +140,8 @@ def entering(turn: Turn) -> None:
     half = turn.state.params.naked_leg_seconds / 2
     if turn.state.unbalanced_at is not None and turn.due(turn.state.unbalanced_at, half):
         _block(turn, "half of the naked-leg budget is spent")
+    if too_much := _naked_beyond_budget(turn.state):
+        _block(turn, too_much)
     params = turn.state.params
     patience = (
         params.order_attempts * (params.order_timeout_seconds + ATTEMPT_OVERHEAD_SECONDS) + params.naked_leg_seconds
@@ -160,6 +162,27 @@ def _watch_balance(turn: Turn) -> None:
             turn.update(unbalanced_at=None)
     elif turn.state.unbalanced_at is None:
         turn.update(unbalanced_at=turn.at)
+
+
+def naked_delta(state: SessionState) -> Decimal | None:
+    """Dollars of delta of the contracts that one leg holds beyond the other: |Δ| × contracts × units × spot. None
+    while the venue tells no delta or no spot.
+    """
+    matched, dollars = min(leg.held for leg in state.legs), ZERO
+    for leg in state.legs:
+        if ahead := leg.held - matched:
+            delta = leg.quote.delta if leg.quote is not None else None
+            if delta is None or state.spot is None:
+                return None
+            dollars += abs(Decimal(str(delta))) * ahead * leg.instrument.contract_value * state.spot
+    return dollars
+
+
+def _naked_beyond_budget(state: SessionState) -> str:
+    limit, dollars = state.params.naked_leg_delta_usd, naked_delta(state)
+    if limit is None or dollars is None or dollars <= limit:
+        return ""
+    return f"the lone leg's delta of ${dollars:,.0f} is over its budget of ${limit:,.0f}"
 
 
 def _block(turn: Turn, why: str) -> None:

@@ -349,6 +349,7 @@ class StrategyParams:
     delta_stop: Decimal | None = None
     settlement_guard_minutes: int = 35
     naked_leg_seconds: int = 30
+    naked_leg_delta_usd: Decimal | None = None
     order_attempts: int = 4
     order_timeout_seconds: int = 5
     max_slippage_pct: Decimal = Decimal(10)

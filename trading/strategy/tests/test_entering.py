@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trading.strategy.entering import naked_delta
 from trading.strategy.events import Cancel, ChainRead, LimitsSeen, LoadChain, Order, Query, Tick
 from trading.strategy.state import SessionState
 from trading.strategy.tests.desk import Desk
@@ -157,6 +163,66 @@ def test_it_shrinks_to_the_matched_size_when_the_put_fills_in_part() -> None:
     desk.fill(unwind[0])
     assert desk.state.phase is Phase.LIVE
     assert [leg.held for leg in desk.state.legs] == [3, 3]
+
+
+def test_it_gives_up_at_once_when_the_lone_leg_has_more_delta_than_its_budget() -> None:
+    desk = Desk(naked_leg_delta_usd=Decimal(50))
+    call, put = desk.select()
+    desk.accept(put)
+    desk.fill(call)
+    dollars = naked_delta(desk.state)
+    assert dollars is not None
+    assert dollars > 50
+    assert [cancel.client_order_id for cancel in desk.taken(Cancel)] == [put.client_order_id]
+    desk.report(put, Outcome.ACCEPTED, OrderStatus.CANCELLED)
+    assert desk.state.phase is Phase.EXITING
+    assert desk.state.exit_reason is ExitReason.ENTRY_FAILED
+    assert "over its budget of $50" in desk.state.exit_detail
+    assert [(o.leg, o.size) for o in desk.placed()] == [(CALL, 10)]
+
+
+def test_it_keeps_what_is_matched_when_the_surplus_has_more_delta_than_its_budget() -> None:
+    desk = Desk(naked_leg_delta_usd=Decimal(50))
+    call, put = desk.select()
+    desk.accept(put)
+    desk.fill(put, 6)
+    desk.fill(call)
+    desk.report(put, Outcome.ACCEPTED, OrderStatus.CANCELLED, filled=6)
+    unwind = desk.placed()
+    assert [(o.leg, o.purpose, o.size) for o in unwind] == [(CALL, Purpose.UNWIND, 4)]
+    desk.fill(unwind[0])
+    assert desk.state.phase is Phase.LIVE
+    assert [leg.held for leg in desk.state.legs] == [6, 6]
+
+
+@pytest.mark.parametrize(("limit", "delta"), [(100_000, 0.15), (1, None)], ids=["enough of it", "no delta is told"])
+def test_it_goes_on_with_a_budget_that_is_enough_or_cannot_be_judged(limit: int, delta: float | None) -> None:
+    desk = Desk(naked_leg_delta_usd=Decimal(limit))
+    call, put = desk.select()
+    desk.quote(CALL, delta=delta)
+    desk.fill(call)
+    assert desk.taken(Cancel) == []
+    desk.fill(put)
+    assert desk.state.phase is Phase.LIVE
+
+
+@given(
+    st.integers(0, 50), st.integers(0, 50), st.floats(0, 1, allow_nan=False), st.floats(-1, 0), st.integers(1, 200_000)
+)
+def test_the_naked_delta_is_that_of_the_surplus_alone(
+    calls: int, puts: int, call_delta: float, put_delta: float, spot: int
+) -> None:
+    desk = Desk(quantity=50)
+    desk.select()
+    desk.quote(CALL, delta=call_delta)
+    desk.quote(PUT, delta=put_delta)
+    state = replace(desk.state, spot=Decimal(spot))
+    held = {CALL: calls, PUT: puts}
+    legs = tuple(replace(leg, external=-held[leg.option_type]) for leg in state.legs)
+    dollars = naked_delta(replace(state, legs=legs))
+    ahead = call_delta if calls > puts else -put_delta
+    assert dollars is not None
+    assert abs(dollars - abs(calls - puts) * Decimal(str(ahead)) * Decimal("0.001") * spot) < Decimal("1e-9")
 
 
 def test_it_buys_back_what_an_order_sold_that_was_taken_for_lost() -> None:

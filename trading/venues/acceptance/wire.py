@@ -12,6 +12,7 @@ import httpx
 from trading.venues.acceptance.loopback import http, sockets
 from trading.venues.acceptance.stepped import SteppedTime
 from trading.venues.delta.config import DeltaConfig
+from trading.venues.delta.direct import Direct
 from trading.venues.delta.stream import Waits
 from trading.venues.delta.venue import DeltaVenue
 from trading.venues.delta_server.app import DeltaApp
@@ -27,11 +28,11 @@ CALM_TURNS = 25
 THREAD_SECONDS = 0.02
 
 
-class Counted(httpx.AsyncHTTPTransport):
+class Counted(Direct):
     """The client's connections, with a count of the requests that wait for their answers."""
 
     def __init__(self) -> None:
-        super().__init__(local_address="0.0.0.0")
+        super().__init__()
         self.in_flight = 0
         self.requests = 0
 

@@ -17,7 +17,7 @@ import httpx
 from trading.engine.evidence import heard, listening
 from trading.venues.delta.clock import VenueClock
 from trading.venues.delta.config import DeltaConfig
-from trading.venues.delta.doorway import Departing, Doorway
+from trading.venues.delta.direct import Direct
 from trading.venues.delta.errors import DeltaError, ErrorClass
 from trading.venues.delta.fields import BadField, need_decimal
 from trading.venues.delta.limits import BudgetSpent, Limits, Priority
@@ -99,12 +99,11 @@ class Transport:
         self.clock = clock
         self.limits = limits
         self.round_trips = RoundTrips()
-        self._doorway = Doorway()
         self._signer = Signer(config.api_key, config.api_secret)
         self._mono = mono
         self._sleep = sleep
         self._jitter = jitter
-        self._http = http or _network(config)
+        self._http = http or Direct(ipv4_only=config.ipv4_only, keepalive_seconds=config.keepalive_seconds)
         self._timeout = httpx.Timeout(config.read_timeout, connect=config.connect_timeout).as_dict()
         self._headers = (
             (b"User-Agent", config.user_agent.encode()),
@@ -158,11 +157,7 @@ class Transport:
             await bucket.acquire(call.weight, call.priority, max_wait=call.max_wait)
         except BudgetSpent as spent:
             raise DeltaError("rate_budget", str(spent).capitalize()) from None
-        if call.body is None:
-            response = await self._timed(self._build(call))
-        else:
-            async with self._doorway.passage() as left:
-                response = await self._timed(self._build(call, left))
+        response = await self._timed(self._build(call))
         if listening():
             heard(f"{call.method} {call.target}", f"HTTP {response.status_code} {response.text}")
         try:
@@ -179,7 +174,7 @@ class Transport:
         self.round_trips.took((self._mono() - started) * 1000, self._mono())
         return response
 
-    def _build(self, call: Call, left: Callable[[], None] | None = None) -> httpx.Request:
+    def _build(self, call: Call) -> httpx.Request:
         """The request with a signature over exactly the target and the bytes that will leave.
 
         Put together from parts: the client's own ``build_request`` takes six times as long, in the path of every close.
@@ -193,8 +188,8 @@ class Transport:
             headers.extend((name.encode(), value.encode()) for name, value in signed.items())
         if body:
             headers.append((b"Content-Length", b"%d" % len(body)))
-        stream = httpx.ByteStream(body) if left is None else Departing(body, left)
-        return httpx.Request(call.method, url, headers=headers, stream=stream, extensions={"timeout": self._timeout})
+        stream, extensions = httpx.ByteStream(body), {"timeout": self._timeout}
+        return httpx.Request(call.method, url, headers=headers, stream=stream, extensions=extensions)
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         """The whole answer. A client around the transport would add cookies, redirects and a login that nobody wants
@@ -225,11 +220,3 @@ class Transport:
 def _url(address: str) -> httpx.URL:
     """Parsed once: orders always go to the same address."""
     return httpx.URL(address)
-
-
-def _network(config: DeltaConfig) -> httpx.AsyncHTTPTransport:
-    """Real sockets; over IPv4 only unless told otherwise, since keys are whitelisted by IPv4 address (§1.1)."""
-    return httpx.AsyncHTTPTransport(
-        local_address="0.0.0.0" if config.ipv4_only else None,
-        limits=httpx.Limits(max_keepalive_connections=10, keepalive_expiry=config.keepalive_seconds),
-    )

@@ -17,6 +17,7 @@ from trading.strategy.types import (
 )
 from trading.venues.delta import parse_account
 from trading.venues.delta.config import DeltaConfig
+from trading.venues.delta.direct import Direct
 from trading.venues.delta.errors import DeltaError
 from trading.venues.delta.limits import Priority
 from trading.venues.delta.venue import DeltaVenue
@@ -49,7 +50,7 @@ class ManualDesk:
     """One order by hand at one account, outside of any session. ``network`` is injected in tests."""
 
     def __init__(self, config: DeltaConfig, *, network: httpx.AsyncBaseTransport | None = None) -> None:
-        self._wire = HeldBack(network or httpx.AsyncHTTPTransport(local_address="0.0.0.0"))
+        self._wire = HeldBack(network or Direct(ipv4_only=config.ipv4_only))
         self._venue = DeltaVenue(config, http=self._wire)
 
     async def close(self) -> None:

@@ -10,7 +10,6 @@ import re
 
 import httpx
 import pytest
-import respx
 
 from trading.venues.delta.clock import VenueClock
 from trading.venues.delta.config import ENVIRONMENTS, DeltaConfig
@@ -47,12 +46,12 @@ def test_it_signs_the_socket_over_the_live_path() -> None:
     }
 
 
-@respx.mock
 async def test_it_signs_the_query_that_is_sent_with_its_percent_signs() -> None:
-    route = respx.get(url__startswith="https://rest.test/v2/orders").mock(return_value=good([]))
-    async with client() as rest:
+    sent = Sent([])
+    async with client(http=sent) as rest:
         await rest.open_orders(27)
-    request = route.calls.last.request
+    (request,) = sent.requests
+    assert request.url.host == "rest.test"
     target = "/v2/orders?states=open%2Cpending&page_size=50&product_ids=27"
     assert request.url.raw_path == target.encode()
     assert request.headers["signature"] == hexed(f"GET{int(WALL)}{target}")
@@ -61,34 +60,34 @@ async def test_it_signs_the_query_that_is_sent_with_its_percent_signs() -> None:
     assert request.headers["user-agent"].startswith("delta-strangle")
 
 
-@respx.mock
 async def test_a_cancel_is_a_delete_with_a_signed_body() -> None:
-    route = respx.delete("https://rest.test/v2/orders").mock(return_value=good({}))
-    async with client() as rest:
+    sent = Sent({})
+    async with client(http=sent) as rest:
         await rest.cancel({"id": 34521712, "product_id": 151043})
-    request = route.calls.last.request
+    (request,) = sent.requests
+    assert request.url.host == "rest.test"
+    assert request.method == "DELETE"
     assert request.content == b'{"id":34521712,"product_id":151043}'
     assert request.headers["signature"] == hexed(f"DELETE{int(WALL)}/v2/orders" + request.content.decode())
     assert request.headers["content-type"] == "application/json"
 
 
-@respx.mock
 async def test_public_reads_are_not_signed() -> None:
-    route = respx.get(url__startswith="https://rest.test/v2/tickers").mock(return_value=good([]))
-    async with client() as rest:
+    sent = Sent([])
+    async with client(http=sent) as rest:
         await rest.tickers("BTC")
-    assert "signature" not in route.calls.last.request.headers
-    assert b"contract_types=call_options%2Cput_options" in route.calls.last.request.url.query
+    (request,) = sent.requests
+    assert "signature" not in request.headers
+    assert b"contract_types=call_options%2Cput_options" in request.url.query
 
 
-@respx.mock
 async def test_it_signs_after_the_wait_for_the_budget() -> None:
-    time = ManualTime()
-    route = respx.get(url__startswith="https://rest.test/v2/wallet/balances").mock(return_value=good([]))
-    async with client(time=time, weight_limit=4, budget_share=1.0, reserve_share=0.0, window_seconds=5.0) as rest:
+    time, sent = ManualTime(), Sent([])
+    budget = {"weight_limit": 4, "budget_share": 1.0, "reserve_share": 0.0, "window_seconds": 5.0}
+    async with client(http=sent, time=time, **budget) as rest:
         await rest.balances()
         await rest.balances()
-    first, second = (int(call.request.headers["timestamp"]) for call in route.calls)
+    first, second = (int(request.headers["timestamp"]) for request in sent.requests)
     assert second - first == 5
 
 
@@ -124,6 +123,19 @@ def test_every_environment_has_its_hosts() -> None:
 def test_a_configuration_that_cannot_work_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"set|must"):
         config(**changes)
+
+
+class Sent(httpx.MockTransport):
+    """A network that keeps what was sent and always answers with ``result``."""
+
+    def __init__(self, result: object) -> None:
+        self.requests: list[httpx.Request] = []
+        self._result = result
+        super().__init__(self._take)
+
+    def _take(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return good(self._result)
 
 
 class client:  # noqa: N801 - reads as a verb
