@@ -15,6 +15,7 @@ from trading.engine.evidence import hearing
 from trading.engine.margin import margin_seen
 from trading.engine.ports import AccountSeen, Venue, VenueUnavailable
 from trading.strategy.events import (
+    Action,
     Cancel,
     ChainRead,
     Event,
@@ -37,6 +38,7 @@ from trading.strategy.types import OrderIntent, OrderReport, Outcome, Position, 
 
 log = logging.getLogger("trading.engine")
 WATCH_AGAIN_SECONDS = 2.0
+READ_AGAIN_SECONDS = 2.0
 Limits = Callable[[], Awaitable[LimitsSeen]]
 Gate = Callable[[OrderIntent], Awaitable[str]]
 
@@ -56,8 +58,14 @@ class Actor:
         self._leaving: set[str] = set()
         self._unwatched: Watch | None = None
         self._watch_at: datetime | None = None
+        self._first: FetchFills | None = None
+        self._unread_at: datetime | None = None
         self.seen: AccountSeen | None = None
         """The newest whole reading of the account."""
+
+    def begin(self, actions: Sequence[Action]) -> None:
+        """A session is taken up with these actions: its fills are read until they are told, whatever fails."""
+        self._first = next((action for action in actions if isinstance(action, FetchFills)), None)
 
     async def act(self, action: object) -> list[Event]:
         """Carry one action out and return what was learned.
@@ -126,6 +134,8 @@ class Actor:
             fills = await self._venue.fills(action.client_order_ids, action.since)
         except Exception as error:
             _log_failed_read("Fills", error)
+            if action is self._first:
+                self._unread_at = self._venue.now() + timedelta(seconds=READ_AGAIN_SECONDS)
             return []
         now = self._venue.now()
         return [*(FillSeen(now, fill) for fill in fills), FillsRead(now, action.client_order_ids)]
@@ -179,12 +189,18 @@ class Actor:
             self._unwatched = action
             log.warning("Quotes could not be subscribed: %s", _cause(error), extra={"event": "watch_failed"})
 
-    def owed(self) -> tuple[Watch, ...]:
-        """A subscription that failed, once it is time to try it again. A session without quotes is blind."""
-        if self._unwatched is None or (self._watch_at is not None and self._venue.now() < self._watch_at):
-            return ()
-        owed, self._unwatched = self._unwatched, None
-        return (owed,)
+    def owed(self) -> list[Action]:
+        """What failed and has to be tried again by now: a session without quotes is blind, and one that was taken up
+        does not know what it missed.
+        """
+        owed: list[Action] = []
+        if self._unwatched is not None and (self._watch_at is None or self._venue.now() >= self._watch_at):
+            owed.append(self._unwatched)
+            self._unwatched = None
+        if self._first is not None and self._unread_at is not None and self._venue.now() >= self._unread_at:
+            owed.append(self._first)
+            self._unread_at = None
+        return owed
 
 
 def entry_refusal(intent: OrderIntent, mode: str) -> str:

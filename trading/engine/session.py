@@ -183,6 +183,7 @@ class SessionRunner:
         journal = tuple(a for a in actions if isinstance(a, Journal))
         await self._commit(self._witness.resumed(self.state, self.venue.now(), journal, token), token)
         self._resumed = ()
+        self._actor.begin(actions)
         self._dispatch(actions)
 
     async def _arrive(self) -> None:

@@ -146,7 +146,8 @@ def _read_positions(turn: Turn) -> None:
 
 def _read_again_soon(turn: Turn) -> None:
     """A read was answered: the next one need not wait as long as for a lost answer, but is not asked in a circle."""
-    turn.note(read_at=turn.at - timedelta(seconds=READ_REPLY_SECONDS - READ_AGAIN_SECONDS))
+    ago = 0.0 if turn.state.mismatches else READ_REPLY_SECONDS - READ_AGAIN_SECONDS
+    turn.note(read_at=turn.at - timedelta(seconds=ago))
 
 
 def reconcile_now(turn: Turn) -> None:
@@ -178,7 +179,9 @@ def absorb_positions(turn: Turn, event: PositionsRead) -> None:
         turn.note(read_at=turn.at + timedelta(seconds=grace), mismatches=max(state.mismatches, 1))
         return
     if state.unsettled:
-        _read_again_soon(turn)
+        # A session that is guarded looks again at its own pace.
+        if state.exit_reason is not None:
+            _read_again_soon(turn)
         return
     if event.whole:
         ask_after_missing(turn, event.open_orders)
@@ -190,10 +193,10 @@ def absorb_positions(turn: Turn, event: PositionsRead) -> None:
     turn.note(reconciled_at=turn.at)
     if not event.whole:
         return
-    if state.exit_reason is not None:
-        _read_again_soon(turn)
     if state.mismatches or state.settling_since is not None:
         turn.update(mismatches=0, settling_since=None)
+    if state.exit_reason is not None:
+        _read_again_soon(turn)
     if turn.phase is Phase.ATTENTION and state.exit_reason is None:
         turn.move(Trigger.RESOLVED)
         turn.update(attention="")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from trading.strategy.events import Order, PositionsChanged, ReadPositions
+from dataclasses import replace
+
+from trading.engine.recovery import recover
+from trading.strategy.closing import READ_AGAIN_SECONDS
+from trading.strategy.events import Order, PositionsChanged, ReadPositions, Tick
+from trading.strategy.guarding import GLANCE_SECONDS
 from trading.strategy.tests.desk import Desk
-from trading.strategy.types import OptionType, Phase
+from trading.strategy.types import OptionType, OrderStatus, Outcome, Phase
 
 
 def watched() -> Desk:
@@ -124,3 +129,42 @@ def test_while_closing_nothing_is_made_of_it() -> None:
     desk.order(Order.STOP)
     tell(desk, -7)
     assert desk.said("drift_noticed") == []
+
+
+def in_one_moment(desk: Desk) -> int:
+    """How often positions are asked for while time stands still and every question is answered at once."""
+    for count in range(20):
+        if not desk.taken(ReadPositions):
+            return count
+        desk.positions()
+        desk.send(Tick(desk.now))
+    raise AssertionError("positions are asked for in a circle")
+
+
+def test_positions_are_not_asked_for_in_a_circle_while_it_is_not_known_what_became_of_an_armed_exit() -> None:
+    desk = watched()
+    quotes = [leg.quote for leg in desk.state.legs]
+    state, _ = recover(desk.state, desk.now)
+    legs = tuple(replace(leg, quote=quote) for leg, quote in zip(state.legs, quotes, strict=True))
+    desk.state = replace(state, legs=legs)
+    assert desk.state.unsettled
+    asked = 0
+    for _ in range(60):
+        desk.wait(1)
+        asked += in_one_moment(desk)
+    assert 0 < asked <= 60 / GLANCE_SECONDS + 2
+
+
+def test_positions_are_not_asked_for_in_a_circle_while_closes_are_refused_as_gone() -> None:
+    desk = watched()
+    desk.order(Order.STOP)
+    call, put = desk.placed()
+    desk.accept(put)
+    asked = 0
+    for _ in range(60):
+        desk.wait(1)
+        for order in (call, *desk.placed()):
+            if order.leg is OptionType.CALL:
+                desk.report(order, Outcome.REJECTED, OrderStatus.REJECTED, code="no_position_for_reduce_only")
+        asked += in_one_moment(desk)
+    assert 0 < asked <= 60 / READ_AGAIN_SECONDS + 2

@@ -247,3 +247,18 @@ async def test_unlock_after_panic(stage: Stage) -> None:
     await end_check(stage, second)
     assert second.exit_reason == "stopped"
     assert [leg.quantity async for leg in second.positions.all()] == [10, 10]
+
+
+async def test_fills_that_cannot_be_read_at_a_restart_are_read_until_they_are_told(stage: Stage) -> None:
+    session = await stage.start()
+    await stage.until_live()
+    stage.wire.fault("server_error:path=/v2/fills,for=20")
+    await stage.restart()
+    began = at(stage)
+    assert stage.state.fills_read_at is None
+    await stage.run(lambda: stage.state.fills_read_at is not None, seconds=1, limit=60)
+    assert timedelta(seconds=15) <= at(stage) - began <= timedelta(seconds=40)
+    assert stage.wire.venue.link.limits.signed.used < 1000, "nothing is asked in a circle meanwhile"
+    await stage.ask("stop")
+    await stage.until_closed()
+    await end_check(stage, session)
