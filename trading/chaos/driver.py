@@ -56,6 +56,7 @@ class Line:
     report: dict[str, Any]
     born_at: int
     born_wall: float
+    struck: int = 0
     guarding: bool = False
 
     async def tell(self, moment: int) -> dict[str, Any]:
@@ -178,7 +179,24 @@ class Driver:
             self.seen.down.append((self._down_since, now))
             self._down_since = None
             waited = (now - line.born_at) / SECOND
-            self.seen.recoveries.append(Recovery(time.monotonic() - line.born_wall, waited))
+            hindered = self._hindered(line)
+            self.seen.recoveries.append(Recovery(time.monotonic() - line.born_wall, waited, hindered))
+
+    def _struck(self) -> int:
+        return sum(armed.struck for armed in self._stage.server.faults.armed)
+
+    def _hindered(self, line: Line) -> bool:
+        """Whether a fault struck since this worker was born, or held at any moment of its life."""
+        now = self._stage.time.mono()
+        born = now - (self._stage.time.now - line.born_at) / SECOND
+        if self._struck() > line.struck:
+            return True
+        for armed in self._stage.server.faults.armed:
+            begins = armed.since + armed.spec.after
+            ends = begins + armed.spec.duration if armed.spec.duration is not None else now
+            if armed.spec.kind in IN_FORCE and begins <= now and ends >= born:
+                return True
+        return False
 
     def _moment(self) -> int:
         """The next moment: soon while something is under way, later while a live session is only guarded."""
@@ -214,7 +232,7 @@ class Driver:
         wall = time.monotonic()
         pid, ours = self._zygote.bear(birth)
         reader, writer = await asyncio.open_connection(sock=ours)
-        self._line = Line(pid, reader, writer, {}, self._stage.time.now, wall)
+        self._line = Line(pid, reader, writer, {}, self._stage.time.now, wall, self._struck())
 
     def _mourn(self) -> None:
         """The worker is gone: by its plan, or by a fault of its own."""

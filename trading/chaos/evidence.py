@@ -63,10 +63,13 @@ class Death:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """From a restart to guarding: ``wall`` seconds of work and the ``venue`` seconds that were waited for meanwhile."""
+    """From a restart to guarding: ``wall`` seconds of work and the ``venue`` seconds that were waited for meanwhile;
+    ``hindered`` by a fault of the exchange that held or struck before the guard stood.
+    """
 
     wall: float
     venue: float
+    hindered: bool = False
 
     @property
     def seconds(self) -> float:

@@ -32,6 +32,7 @@ class Result:
     naked_exit: Sequence[float] = ()
     recovery: Sequence[float] = ()
     recovery_wall: Sequence[float] = ()
+    recovery_open: Sequence[float] = ()
     replays: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -66,6 +67,7 @@ def result_of(
         naked_exit=[stretch.guarded for stretch in verdict.naked if not stretch.entering],
         recovery=[recovery.seconds for recovery in evidence.seen.recoveries],
         recovery_wall=[recovery.wall for recovery in evidence.seen.recoveries],
+        recovery_open=[recovery.seconds for recovery in evidence.seen.recoveries if not recovery.hindered],
         replays=replays,
     )
 
@@ -109,6 +111,7 @@ class Scorecard:
             ("recovery", spread(x for r in results for x in r.recovery)),
             ("of which work (wall)", spread(x for r in results for x in r.recovery_wall)),
             ("of which waits (venue)", spread(x for r in results for x in r.recovery_waits)),
+            ("recovery, exchange open", spread(x for r in results for x in r.recovery_open)),
             ("replays", counts_of(r.replays for r in results) or "none"),
             ("seconds per seed", spread(r.seconds for r in results)),
         ]

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Locator, Page, expect, sync_playwright
 
 from trading.strategy.schedule import trading_day
 from trading.tests.page_server import OPERATOR, PASSWORD, VIEWER
@@ -342,19 +342,27 @@ def alert_row(site: Site, title: str, severity: str) -> None:
     )
 
 
+def place_of(thing: Locator) -> FloatRect:
+    """Where it is; while its panel is being swapped it is nowhere for a moment."""
+    for _ in range(100):
+        if (place := thing.bounding_box()) is not None:
+            return place
+    raise AssertionError(f"{thing} is nowhere")
+
+
 def test_an_alert_is_pushed_counted_in_the_bar_and_acknowledged(page: Page, site: Site, complaints: list[str]) -> None:
     site.play("live")
     sign_in(page, site)
     expect(page.locator("#panel-drawer")).to_be_hidden()
     stop = page.get_by_role("button", name="Stop", exact=True)
-    place = stop.bounding_box()
+    place = place_of(stop)
     alert_row(site, "The venue cannot be reached", "critical")
     alert_row(site, "Stop hit: max loss", "warning")
     drawer = page.locator("#panel-drawer")
     expect(drawer).to_contain_text("Stop hit: max loss")
     badge = page.locator("#panel-bar a.chip")
     expect(badge).to_contain_text("2")
-    assert stop.bounding_box() == place
+    assert place_of(stop) == place
     drawer.locator("li", has_text="The venue cannot be reached").get_by_role("button").click()
     expect(drawer).not_to_contain_text("The venue cannot be reached")
     expect(badge).to_contain_text("1")

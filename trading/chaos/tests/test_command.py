@@ -23,6 +23,7 @@ GOOD = Result(
     kills=["after send"],
     recovery=[3.5],
     recovery_wall=[0.5],
+    recovery_open=[3.5],
 )
 BAD = Result(2, 3.0, sessions=1, orders=5, violations=[("duplicate", "ds1-CE-e1 was accepted 2 times")])
 

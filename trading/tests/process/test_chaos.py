@@ -42,7 +42,7 @@ def told(scorecard: Scorecard) -> str:
 
 def without_times(result: Result) -> Result:
     """What must be the same whenever a seed is run."""
-    return replace(result, seconds=0.0, recovery=(), recovery_wall=())
+    return replace(result, seconds=0.0, recovery=(), recovery_wall=(), recovery_open=())
 
 
 def test_sessions_end_flat_and_agree_with_the_exchange_whatever_fails_and_whenever_the_worker_dies(
