@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from trading.strategy.events import ChainRead, LoadChain, Watch
@@ -19,6 +19,8 @@ from trading.strategy.types import ZERO, ChainRow, ExitReason, OrderStatus, Phas
 SELECT_AGAIN_SECONDS = 5.0
 CHAIN_REPLY_SECONDS = 60.0
 ATTEMPT_OVERHEAD_SECONDS = 5
+UNWINDING_SECONDS = 15.0
+"""What is kept of a naked-leg budget for buying the lone leg back: two closes that get lost take 6.5 s each."""
 NOT_OUR_STRIKES = frozenset({"in_the_money", "delta_band", "premium_band", "expected_move"})
 PASSING_CODES = frozenset(
     {
@@ -137,9 +139,9 @@ def entering(turn: Turn) -> None:
     budget.
     """
     _watch_balance(turn)
-    half = turn.state.params.naked_leg_seconds / 2
-    if turn.state.unbalanced_at is not None and turn.due(turn.state.unbalanced_at, half):
-        _block(turn, "half of the naked-leg budget is spent")
+    completing = completing_seconds(turn.state.params.naked_leg_seconds)
+    if turn.state.unbalanced_at is not None and turn.due(turn.state.unbalanced_at, completing):
+        _block(turn, "the rest of the naked-leg budget is needed for unwinding")
     if too_much := _naked_beyond_budget(turn.state):
         _block(turn, too_much)
     params = turn.state.params
@@ -151,7 +153,7 @@ def entering(turn: Turn) -> None:
     for leg in turn.state.legs:
         _drive_entry(turn, leg)
     _settle_entry(
-        turn, out_of_time=turn.state.unbalanced_at is not None and turn.due(turn.state.unbalanced_at, half + 2)
+        turn, out_of_time=turn.state.unbalanced_at is not None and turn.due(turn.state.unbalanced_at, completing + 2)
     )
 
 
@@ -161,7 +163,21 @@ def _watch_balance(turn: Turn) -> None:
         if turn.state.unbalanced_at is not None:
             turn.update(unbalanced_at=None)
     elif turn.state.unbalanced_at is None:
-        turn.update(unbalanced_at=turn.at)
+        turn.update(unbalanced_at=_uneven_since(turn, call, put))
+
+
+def completing_seconds(budget: float) -> float:
+    """How much of a naked-leg budget may go into completing the pair, in seconds: half, or less if that would not leave
+    enough for two closes that get lost one after the other, each known to be lost only after its patience; a quarter
+    at least.
+    """
+    return max(budget / 4, min(budget / 2, budget - UNWINDING_SECONDS))
+
+
+def _uneven_since(turn: Turn, call: LegState, put: LegState) -> datetime:
+    """When one leg got ahead: a leg without a twin was naked from its first fill on, however late we heard of it."""
+    ahead, behind = (call, put) if call.held > put.held else (put, call)
+    return min(ahead.entry_at or turn.at, turn.at) if behind.held == 0 else turn.at
 
 
 def naked_delta(state: SessionState) -> Decimal | None:

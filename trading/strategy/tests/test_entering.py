@@ -9,12 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.strategy.entering import naked_delta
-from trading.strategy.events import Cancel, ChainRead, LimitsSeen, LoadChain, Order, Query, Tick
+from trading.strategy.entering import completing_seconds, naked_delta
+from trading.strategy.events import Cancel, ChainRead, FillSeen, LimitsSeen, LoadChain, Order, Query, Tick
 from trading.strategy.state import SessionState
 from trading.strategy.tests.desk import Desk
 from trading.strategy.tests.samples import NOW, chain, full_chain, later, params
-from trading.strategy.types import ExitReason, OptionType, OrderStatus, Outcome, Phase, Position, Purpose, Side
+from trading.strategy.types import (
+    ZERO,
+    ExitReason,
+    Fill,
+    OptionType,
+    OrderStatus,
+    Outcome,
+    Phase,
+    Position,
+    Purpose,
+    Side,
+)
 
 CALL, PUT = OptionType.CALL, OptionType.PUT
 
@@ -150,6 +161,28 @@ def test_it_unwinds_within_the_naked_leg_budget_when_the_other_leg_stays_unknown
         desk.wait(1)
     unwinds = [o for o in desk.placed() if o.purpose is not Purpose.ENTRY]
     assert [(o.leg, o.size) for o in unwinds] == [(CALL, 10)]
+
+
+def test_a_lone_leg_is_naked_from_its_fill_on_however_late_that_is_told() -> None:
+    desk = Desk(naked_leg_seconds=40, order_timeout_seconds=60)
+    call, put = desk.select()
+    filled = desk.now
+    desk.accept(put)
+    desk.wait(6)
+    fill = Fill("f", call.client_order_id, "", call.symbol, call.side, 10, Decimal(80), ZERO, "taker", filled)
+    desk.send(FillSeen(desk.now, fill))
+    assert desk.state.unbalanced_at == filled
+    desk.wait(13)
+    assert not desk.leg(PUT).blocked
+    desk.wait(1)
+    assert desk.leg(PUT).blocked == "the rest of the naked-leg budget is needed for unwinding"
+
+
+@given(st.floats(5, 300))
+def test_what_completing_leaves_of_a_naked_leg_budget_is_enough_for_two_lost_closes(budget: float) -> None:
+    spent = completing_seconds(budget)
+    assert budget / 4 <= spent <= budget / 2
+    assert budget - spent >= min(15.0, budget * 0.75)
 
 
 def test_it_shrinks_to_the_matched_size_when_the_put_fills_in_part() -> None:
