@@ -175,9 +175,13 @@ def completing_seconds(budget: float) -> float:
 
 
 def _uneven_since(turn: Turn, call: LegState, put: LegState) -> datetime:
-    """When one leg got ahead: a leg without a twin was naked from its first fill on, however late we heard of it."""
+    """When one leg got ahead: a leg without a twin was naked from its first fill on, however late we heard of it, but
+    not before the entry began, whatever clock the fill was stamped by.
+    """
     ahead, behind = (call, put) if call.held > put.held else (put, call)
-    return min(ahead.entry_at or turn.at, turn.at) if behind.held == 0 else turn.at
+    if behind.held or ahead.entry_at is None:
+        return turn.at
+    return min(max(ahead.entry_at, turn.state.entering_at or turn.at), turn.at)
 
 
 def naked_delta(state: SessionState) -> Decimal | None:
