@@ -199,8 +199,8 @@ def naked_delta(state: SessionState) -> Decimal | None:
 
 
 def _naked_beyond_budget(state: SessionState) -> str:
-    limit, dollars = state.params.naked_leg_delta_usd, naked_delta(state)
-    if limit is None or dollars is None or dollars <= limit:
+    limit = state.params.naked_leg_delta_usd
+    if limit is None or (dollars := naked_delta(state)) is None or dollars <= limit:
         return ""
     return f"the lone leg's delta of ${dollars:,.0f} is over its budget of ${limit:,.0f}"
 

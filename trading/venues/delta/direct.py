@@ -19,7 +19,7 @@ import h11
 import httpx
 
 SENT: Final = "sent"
-"""Extension of a request: what to call when every byte of it is with the kernel and no answer has come."""
+"""Extension of a request: what to call when every byte of it has been given to the socket and no answer has come."""
 MOST_IDLE: Final = 10
 FAREWELL_SECONDS: Final = 1.0
 PORTS: Final = {"http": 80, "https": 443}
