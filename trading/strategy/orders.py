@@ -79,13 +79,20 @@ def cancel_revenants(turn: Turn, open_orders: Iterable[str]) -> None:
 
 
 def absorb_fill(turn: Turn, fill: Fill) -> None:
-    """Book an execution once, whatever order it arrives in and however often."""
+    """Book an execution once, whatever order it arrives in and however often.
+
+    One of an order that was taken for rejected says that the venue has it: the venue is asked for its end.
+    """
     leg = leg_of(turn, fill.client_order_id)
     if leg is None:
         return
     changed = leg.booked(fill)
-    if changed is not leg:
-        turn.update_leg(changed)
+    if changed is leg:
+        return
+    turn.update_leg(changed)
+    order = changed.find(fill.client_order_id)
+    if order is not None and order.status is OrderStatus.REJECTED:
+        turn.do(Query(fill.client_order_id, order.intent.product_id, order.sent_at))
 
 
 def chase(turn: Turn) -> None:

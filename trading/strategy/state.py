@@ -69,13 +69,16 @@ class OrderState:
     def reported_by(self, report: OrderReport) -> OrderState:
         """This order after one more report.
 
-        A final state is never undone; contradictions become ``unknown`` so that the venue is asked again.
+        A final state is never undone; contradictions become ``unknown`` so that the venue is asked again. An order
+        that was taken for rejected (called absent, say) and that the venue ended otherwise has the venue's end.
         """
         filled = max(self.reported, report.filled)
         venue_id = report.venue_order_id or self.venue_order_id
         seen = bool(venue_id) or filled > 0 or self.booked > 0
         if self.final:
-            return replace(self, reported=filled, venue_order_id=venue_id)
+            ended = report.outcome is Outcome.ACCEPTED and report.status in FINAL
+            corrected = report.status if ended and self.status is OrderStatus.REJECTED else None
+            return replace(self, reported=filled, venue_order_id=venue_id, status=corrected or self.status)
         if report.outcome is Outcome.ACCEPTED and report.status is not None:
             status = report.status
         elif report.outcome in (Outcome.REJECTED, Outcome.ABSENT) and not seen:
@@ -276,7 +279,9 @@ class LegState:
         if order is None or fill.fill_id in self.fill_ids:
             return self
         count = order.booked + fill.size
-        leg = self.with_order(replace(order, booked=count, reported=max(order.reported, count)))
+        whole = order.status is OrderStatus.REJECTED and count >= order.intent.size
+        status = OrderStatus.CLOSED if whole else order.status
+        leg = self.with_order(replace(order, booked=count, reported=max(order.reported, count), status=status))
         leg = replace(leg, fill_ids=(*leg.fill_ids, fill.fill_id))
         value = fill.price * fill.size
         if order.intent.purpose is Purpose.ENTRY:

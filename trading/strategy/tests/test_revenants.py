@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trading.strategy.events import Cancel
+from trading.strategy.events import Cancel, Query
 from trading.strategy.tests.desk import Desk
 from trading.strategy.types import OptionType, OrderIntent, OrderStatus, Outcome, Phase
 
@@ -67,3 +67,34 @@ def test_a_late_word_on_an_order_that_was_cancelled_or_filled_cancels_nothing() 
         desk.fill(order)
     desk.accept(call)
     assert cancelled(desk) == []
+
+
+def status(desk: Desk, intent: OrderIntent) -> OrderStatus:
+    """What the books say of an order."""
+    order = desk.leg(CALL).find(intent.client_order_id)
+    assert order is not None
+    return order.status
+
+
+def test_one_called_absent_that_filled_after_all_is_no_longer_rejected_in_the_books() -> None:
+    desk, call = forgotten()
+    assert status(desk, call) is OrderStatus.REJECTED
+    desk.fill(call, size=4)
+    desk.fill(call, size=6)
+    assert status(desk, call) is OrderStatus.CLOSED
+
+
+def test_the_venue_is_asked_for_the_end_of_one_that_filled_in_part() -> None:
+    desk, call = forgotten()
+    desk.taken(Query)
+    desk.fill(call, size=3)
+    assert [action.client_order_id for action in desk.taken(Query)] == [call.client_order_id]
+    desk.report(call, Outcome.ACCEPTED, OrderStatus.CANCELLED, filled=3, venue_order_id="v")
+    assert status(desk, call) is OrderStatus.CANCELLED
+
+
+def test_a_refusal_after_the_end_changes_no_end() -> None:
+    desk, call = forgotten()
+    desk.fill(call)
+    desk.report(call, Outcome.REJECTED, OrderStatus.REJECTED, code="gone")
+    assert status(desk, call) is OrderStatus.CLOSED
