@@ -82,7 +82,8 @@ def rebuild(
     may_be_open: bool = True,
 ) -> SessionState:
     """The session's state. ``sizes`` are the account's signed contracts that no later session claims; ``listed`` the
-    instruments that still trade. With ``may_be_open`` False whatever it still holds is left to the operator.
+    instruments that still trade. With ``may_be_open`` False whatever it still holds is left to the operator. Contracts
+    that expired unsold stay on its books when it may be open: the engine asks the venue what they settled at.
 
     Raises NotRebuilt when fills are missing, or the orders of a leg name more than one option.
     """
@@ -91,7 +92,10 @@ def rebuild(
         for kind in OptionType
         if (mine := [order for order in trail.orders if _kind(order) is kind])
     )
-    claimed = tuple(_claim(leg, sizes.get(leg.instrument.symbol, 0)) for leg in legs)
+    claimed = tuple(
+        leg if may_be_open and has_expired(leg, at) else _claim(leg, sizes.get(leg.instrument.symbol, 0))
+        for leg in legs
+    )
     state = SessionState(
         strategy_id=trail.strategy_id,
         params=params,
@@ -107,11 +111,17 @@ def rebuild(
     return _opened(state, trail)
 
 
+def has_expired(leg: LegState, at: datetime) -> bool:
+    """Whether the leg's option had settled by ``at``: the account shows no position of it whatever became of it."""
+    return at >= leg.instrument.settlement_at
+
+
 def claims(state: SessionState, sizes: Mapping[str, int]) -> dict[str, int]:
     """The account's contracts that are left once this session has its own."""
     left = dict(sizes)
     for leg in state.legs:
-        left[leg.instrument.symbol] = left.get(leg.instrument.symbol, 0) + leg.held
+        if leg.instrument.symbol in left:
+            left[leg.instrument.symbol] += leg.held
     return left
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from trading.engine.ownership import OrderOwner, order_owner
 from trading.engine.ports import RecordKeeper, Venue, VenueOrder, VenueUnavailable
-from trading.engine.rebuild import NotRebuilt, Trail, claims, rebuild, trails
+from trading.engine.rebuild import NotRebuilt, Trail, claims, has_expired, rebuild, trails
 from trading.management.delta_tool import columns
 from trading.services.recovery import Restored
 from trading.strategy.state import SessionState
@@ -88,7 +88,7 @@ def told(truth: Truth, plan: Plan) -> Iterator[str]:
     yield f"Read at {truth.at:%Y-%m-%d %H:%M:%S} UTC: {counts}"
     if plan.sessions:
         rows = [("session", "becomes", "orders", "fills", "holds")]
-        rows += [_row(one) for one in plan.sessions]
+        rows += [_row(one, truth.at) for one in plan.sessions]
         yield columns(rows, right=frozenset({2, 3}))
     else:
         yield "No session of ours is in the venue's record."
@@ -103,7 +103,11 @@ def told(truth: Truth, plan: Plan) -> Iterator[str]:
             yield f"Nobody's: order {order.venue_order_id} ({name}), {order.side.value} {order.size} {order.symbol}"
 
 
-def _row(one: Restored) -> tuple[str, str, str, str, str]:
-    held = ", ".join(f"{-leg.held:+d} {leg.instrument.symbol}" for leg in one.state.legs if leg.held)
+def _row(one: Restored, at: datetime) -> tuple[str, str, str, str, str]:
+    held = ", ".join(
+        f"{-leg.held:+d} {leg.instrument.symbol}{' (expired)' if has_expired(leg, at) else ''}"
+        for leg in one.state.legs
+        if leg.held
+    )
     phase = one.state.phase.value
     return (one.state.strategy_id, phase, str(len(one.trail.orders)), str(len(one.trail.fills)), held or "-")

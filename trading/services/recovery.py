@@ -13,7 +13,7 @@ from accounts.services import record_event
 from deltastrangle.exceptions import ApplicationError, Conflict
 from trading import lease
 from trading.engine.ports import SessionWrite
-from trading.engine.rebuild import Trail
+from trading.engine.rebuild import Trail, has_expired
 from trading.engine.records import order_record, session_record
 from trading.ledger_writes import write_session
 from trading.models import OrderLedger, SessionStatus, StrategySession, TradingConfiguration
@@ -122,7 +122,7 @@ def _write(
             intents=tuple(order.intent for order in orders),
             orders=tuple(replace(order_record(order, at), detail="rebuilt from the venue") for order in orders),
             fills=restored.trail.fills,
-            journal=((at, _line(state)),),
+            journal=((at, _line(state, at)),),
             at=at,
         ),
         token,
@@ -133,13 +133,15 @@ def _write(
     return session
 
 
-def _line(state: SessionState) -> Journal:
+def _line(state: SessionState, at: datetime) -> Journal:
     """What the decision feed says of it."""
     said = {
         Phase.CLOSED: "it was over; why it closed is not known",
         Phase.LIVE: "both legs are held and guarded again",
     }
     message = f"Rebuilt from the venue's record: {said.get(state.phase, state.exit_detail or state.attention)}"
+    if any(leg.held and has_expired(leg, at) for leg in state.legs):
+        message = "Rebuilt from the venue's record: its options have expired; the venue is asked what they settled at"
     gone = sum(leg.external for leg in state.legs)
     if gone:
         message += f"; {gone} contracts are no longer shown and have no price"

@@ -24,6 +24,7 @@ from trading.models import (
     OrderLedger,
     PnlPoint,
     PositionLedger,
+    SettlementLedger,
     StrategySession,
     TradingConfiguration,
 )
@@ -31,8 +32,9 @@ from trading.opening import open_session
 from trading.params import params_from_values
 from trading.services.recovery import restore_sessions
 from trading.strategy.types import Phase, Side
-from trading.tests.rig import Rig
+from trading.tests.rig import Rig, ledger_cash
 from trading.tests.scene import Scene, assert_settled, said
+from trading.tests.test_engine_settlement import AFTERNOON, NEAR
 from trading.tests.wire_rig import WireRig
 from trading.venues.simulated.records import OrderRequest
 from trading.venues.simulated.venue import SimulatedVenue
@@ -48,6 +50,14 @@ async def scene() -> AsyncIterator[Scene]:
     await made.close()
 
 
+@pytest.fixture
+async def afternoon() -> AsyncIterator[Scene]:
+    """16:30 IST on a day of expiry."""
+    made = Scene(start=AFTERNOON)
+    yield made
+    await made.close()
+
+
 async def lose_the_ledger(rig: Rig) -> None:
     """The worker stops; the database is new: only the configuration was made again."""
     if rig.engine.session is not None:
@@ -56,7 +66,7 @@ async def lose_the_ledger(rig: Rig) -> None:
     rig.engine.session = None
     await rig.engine.shut_down()
     await rig.store.publish({}, owner="rig")
-    for model in (PnlPoint, DecisionRecord, FillLedger, OrderLedger, PositionLedger, StrategySession):
+    for model in (PnlPoint, DecisionRecord, FillLedger, OrderLedger, PositionLedger, SettlementLedger, StrategySession):
         await model.objects.all().adelete()
 
 
@@ -200,6 +210,25 @@ async def test_contracts_the_account_no_longer_shows_get_no_price(scene: Scene) 
     assert "8 contracts are no longer shown" in (await said(again, "rebuilt"))[0]
 
 
+async def test_options_that_settled_meanwhile_are_booked_at_what_the_venue_says(afternoon: Scene) -> None:
+    session = await afternoon.start(**NEAR)
+    await afternoon.until_live()
+    await lose_the_ledger(afternoon)
+    afternoon.clock.advance(5400)
+    truth, plan = await truth_of(afternoon)
+    assert "(expired)" in "\n".join(told(truth, plan))
+    again = (await sync_to_async(restore)(plan, truth.at))[-1]
+    assert (again.strategy_id, again.status) == (session.strategy_id, "running")
+    assert "asked what they settled at" in (await said(again, "rebuilt"))[0]
+    await afternoon.restart()
+    await afternoon.until_closed(seconds=2)
+    await again.arefresh_from_db()
+    assert again.exit_reason == "settlement"
+    assert await SettlementLedger.objects.filter(session=again).acount() == 2
+    assert await ledger_cash(again) == afternoon.exchange.balance().cash - afternoon.opening_cash
+    assert await said(again, "closed_outside") == []
+
+
 async def test_fills_that_are_not_all_listed_make_no_session(scene: Scene) -> None:
     await scene.start(**CALM)
     await scene.until_live()
@@ -290,5 +319,27 @@ async def test_it_comes_back_from_the_exchanges_own_history_over_the_wire() -> N
         assert (again.status, rig.exchange.positions(), rig.exchange.open_orders()) == ("stopped", [], [])
         ours = {o async for o in OrderLedger.objects.values_list("client_order_id", "filled_quantity")}
         assert ours == {(o.client_order_id, o.filled) for o in rig.exchange.orders()}
+    finally:
+        await rig.close()
+
+
+async def test_what_settled_meanwhile_is_booked_from_the_exchanges_own_history_over_the_wire() -> None:
+    rig = WireRig(start=AFTERNOON)
+    try:
+        await rig.start(**NEAR)
+        await rig.until_live()
+        await lose_the_ledger(rig)
+        rig.wire.time.advance(5400)
+        truth, plan = await truth_of(rig, rig.wire.venue)
+        again = (await sync_to_async(restore)(plan, truth.at))[-1]
+        rig.engine = rig.over_the_wire()
+        await rig.step(0)
+        await rig.until_closed(seconds=2)
+        await again.arefresh_from_db()
+        assert again.exit_reason == "settlement"
+        assert await ledger_cash(again) == rig.exchange.balance().cash - rig.opening_cash
+        prices = {row.symbol: row.price async for row in SettlementLedger.objects.filter(session=again)}
+        assert len(prices) == 2
+        assert any(price > 0 for price in prices.values()), "one leg ended in the money"
     finally:
         await rig.close()
