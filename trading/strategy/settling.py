@@ -68,12 +68,15 @@ def absorb_settlements(turn: Turn, event: SettlementsRead) -> None:
         _remark(turn, f"What the expired options settled at could not be read: {event.error}")
         return
     told = {settlement.symbol: settlement for settlement in event.settlements}
+    untold: list[str] = []
     for leg in state.legs:
         if leg.held > 0 and has_expired(turn, leg):
             if (settlement := told.get(leg.instrument.symbol)) is None:
-                _remark(turn, f"The venue does not say yet what {leg.instrument.symbol} settled at")
+                untold.append(leg.instrument.symbol)
             else:
                 _book(turn, leg, settlement)
+    if untold:
+        _remark(turn, f"The venue does not say yet what {' and '.join(untold)} settled at")
 
 
 def _remark(turn: Turn, text: str) -> None:

@@ -73,6 +73,11 @@ async def sync(call: Any, *values: Any) -> Any:
     return await sync_to_async(call)(*values)
 
 
+async def symbols_of(session: StrategySession) -> list[str]:
+    """The options of its legs."""
+    return [leg.symbol async for leg in session.positions.all()]
+
+
 async def settled(session: StrategySession) -> dict[str, SettlementLedger]:
     """The settlement rows by leg."""
     return {row.leg: row async for row in SettlementLedger.objects.filter(session=session)}
@@ -140,7 +145,8 @@ async def test_a_price_that_comes_late_is_waited_for(stage: Stage) -> None:
     await off(stage)
     await stage.until_closed(seconds=5)
     await end_check(stage, session)
-    assert "does not say yet" in (await said(session, "settlement_unknown"))[0]
+    (line,) = await said(session, "settlement_unknown")
+    assert all(symbol in line for symbol in await symbols_of(session)), "both legs in one line, said once"
     assert session.exit_reason == "settlement"
     orders = [o async for o in session.orders.filter(purpose="exit")]
     assert len(orders) <= 12, "nothing is sent into a market that is over"
