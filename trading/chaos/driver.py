@@ -25,9 +25,9 @@ from trading.venues.delta_server.faults import WireFault
 
 SECOND: Final = 1_000_000
 LIVE_STEP: Final = 10.0
+LONG_ABSENCE: Final = 60 * SECOND
 LONGEST_STEP: Final = 0.5
 SHORTEST_STEP: Final = 0.05
-LONGEST_RUN: Final = 1500.0
 PATIENCE_SECONDS: Final = 60.0
 TURNS_A_MOMENT: Final = 2000
 IN_FORCE: Final = {
@@ -118,8 +118,8 @@ class Driver:
             await self._stage.close()
 
     async def _goes_on(self) -> bool:
-        if self._seconds() > LONGEST_RUN:
-            self.seen.troubles.append(f"not over after {LONGEST_RUN:g} venue seconds")
+        if self._seconds() > self.plan.longest:
+            self.seen.troubles.append(f"not over after {self.plan.longest:g} venue seconds")
             return False
         line = self._line
         if line is None or line.report.get("phase") or not line.report.get("guarding"):
@@ -201,7 +201,8 @@ class Driver:
     def _moment(self) -> int:
         """The next moment: soon while something is under way, later while a live session is only guarded."""
         now, line = self._stage.time.now, self._line
-        if line is not None and line.report.get("phase") == "live" and line.report["settled"]:
+        guarded = line is not None and line.report.get("phase") == "live" and line.report["settled"]
+        if guarded or (line is None and self._restart_at - now > LONG_ABSENCE):
             step = LIVE_STEP
         else:
             alarms = [self._stage.time.next_alarm(), line.report.get("alarm") if line is not None else None]

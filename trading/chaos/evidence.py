@@ -25,6 +25,24 @@ class LedgerFill:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerOrder:
+    """A row of the order ledger: contracts intended and filled, and the status as the ledger has it."""
+
+    size: int
+    filled: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettlement:
+    """A row of the settlement ledger."""
+
+    symbol: str
+    size: int
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerSession:
     """A session with what it says of itself. ``said`` are the kinds of its journal's lines, ``hash`` that of its
     ``decisions``.
@@ -45,11 +63,12 @@ class LedgerSession:
 
 @dataclass(frozen=True, slots=True)
 class LedgerBook:
-    """Everything our side has on disk."""
+    """Everything our side has on disk; orders by client id."""
 
     sessions: tuple[LedgerSession, ...]
-    orders: dict[str, int]
+    orders: dict[str, LedgerOrder]
     fills: tuple[LedgerFill, ...]
+    settlements: tuple[LedgerSettlement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Order:
     template: str
     keep: bool = False
     cut: bool = False
+    expiry: bool = False
 
 
 def work() -> None:
@@ -58,7 +59,7 @@ def run_seed(order: Order, zygote: Zygote) -> Result:
     from trading.chaos.replays import replayed
     from trading.chaos.scorecard import Result, result_of
 
-    plan = plan_of(order.seed, kill=order.kill, faults=order.faults, cut=order.cut)
+    plan = plan_of(order.seed, kill=order.kill, faults=order.faults, cut=order.cut, expiry=order.expiry)
     folder = Path(order.folder) / f"seed-{order.seed}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -68,7 +68,7 @@ def judge(plan: Plan, evidence: Evidence) -> Verdict:
     found = [
         *_duplicates(evidence),
         *_orphans(evidence),
-        *_disagreements(evidence),
+        *_disagreements(plan, evidence),
         *_not_flat(evidence),
         *_too_long(plan, naked),
         *(Violation(Kind.REPLAY, text) for text in evidence.seen.replays),
@@ -83,9 +83,9 @@ def _duplicates(evidence: Evidence) -> Iterator[Violation]:
         if times > 1:
             yield Violation(Kind.DUPLICATE, f"{name} was accepted {times} times")
     for order in evidence.truth.orders:
-        asked = evidence.book.orders.get(order.client_order_id)
-        if asked is not None and order.size > asked:
-            yield Violation(Kind.DUPLICATE, f"{order.client_order_id}: {order.size} at the venue, {asked} intended")
+        row = evidence.book.orders.get(order.client_order_id)
+        if row is not None and order.size > row.size:
+            yield Violation(Kind.DUPLICATE, f"{order.client_order_id}: {order.size} at the venue, {row.size} intended")
     for symbol, most in sorted(_most(evidence).items()):
         if most > evidence.quantity:
             yield Violation(Kind.DUPLICATE, f"{most} of {symbol} outstanding, {evidence.quantity} asked for")
@@ -116,21 +116,55 @@ def _orphans(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(Kind.ORPHAN, f"{evidence.pending} orders left open at the venue")
 
 
-def _disagreements(evidence: Evidence) -> Iterator[Violation]:
-    if any(session.exit_reason in DECLARED for session in evidence.book.sessions):
-        return
+def _disagreements(plan: Plan, evidence: Evidence) -> Iterator[Violation]:
     ours = {
         f.fill_id: (f.client_order_id, f.symbol, f.side, f.size, f.price, f.commission) for f in evidence.book.fills
     }
-    venues = {fill.id: _as_ours(fill) for fill in evidence.truth.fills}
+    venues = {fill.id: _as_ours(fill) for fill in _traded(evidence)}
     for fill_id in sorted({*ours, *venues}):
         if ours.get(fill_id) != venues.get(fill_id):
             text = f"fill {fill_id}: ledger {ours.get(fill_id)}, venue {venues.get(fill_id)}"
             yield Violation(Kind.DISAGREEMENT, text)
+    yield from _other_ends(evidence)
+    unknown = [session.strategy_id for session in evidence.book.sessions if session.exit_reason in DECLARED]
+    if unknown and plan.price_after:
+        return
+    for strategy_id in unknown:
+        yield Violation(Kind.DISAGREEMENT, f"{strategy_id} does not know its end, and the exchange has told it")
+    yield from _other_settlements(evidence)
     moved = evidence.truth.cash - evidence.truth.transactions[0].amount
     booked = sum((session.realised for session in evidence.book.sessions), Decimal(0))
     if moved != booked and not evidence.truth.positions:
         yield Violation(Kind.DISAGREEMENT, f"cash moved by {moved}, the ledger says {booked}")
+
+
+def _other_ends(evidence: Evidence) -> Iterator[Violation]:
+    """Orders whose end in the ledger is not the exchange's; one that never got there is rejected, and unfilled."""
+    ends = {order.client_order_id: (order.state.value, order.filled) for order in evidence.truth.orders}
+    for name, row in sorted(evidence.book.orders.items()):
+        status, filled = ends.get(name, ("rejected", 0))
+        if (row.status, row.filled) != (status, filled):
+            text = f"order {name}: ledger {row.status} {row.filled}, venue {status} {filled}"
+            yield Violation(Kind.DISAGREEMENT, text)
+
+
+def _traded(evidence: Evidence) -> list[FillRecord]:
+    return [fill for fill in evidence.truth.fills if fill.fill_type is not FillType.SETTLEMENT]
+
+
+def _other_settlements(evidence: Evidence) -> Iterator[Violation]:
+    """Contracts that expired in the account, and the exchange's price for them; a worthless option has no fill."""
+    truth, short = evidence.truth, Counter[str]()
+    for fill in _traded(evidence):
+        short[fill.symbol] += fill.size if fill.side is Side.SELL else -fill.size
+    paid = {fill.symbol: fill.price for fill in truth.fills if fill.fill_type is FillType.SETTLEMENT}
+    expired = {row.symbol for row in truth.transactions if row.kind == "settlement"}
+    venues = {symbol: (short[symbol], paid.get(symbol, Decimal(0))) for symbol in expired}
+    ours = {row.symbol: (row.size, row.price) for row in evidence.book.settlements}
+    for symbol in sorted({*ours, *venues}):
+        if ours.get(symbol) != venues.get(symbol):
+            text = f"settlement of {symbol}: ledger {ours.get(symbol)}, venue {venues.get(symbol)}"
+            yield Violation(Kind.DISAGREEMENT, text)
 
 
 def _as_ours(fill: FillRecord) -> tuple[str, str, str, int, Decimal, Decimal]:
@@ -181,7 +215,9 @@ def _stretches(fills: list[FillRecord], evidence: Evidence) -> Iterator[Naked]:
         if held["C"] == held["P"] and fill.at > since:
             yield _naked((since, fill.at), evidence.seen.down, entering=not closing)
     if held["C"] != held["P"]:
-        yield _naked((since, evidence.ended), evidence.seen.down, entering=not closing)
+        over = [order.settlement * SECOND for order in evidence.truth.orders if order.symbol == fills[-1].symbol]
+        until = min([evidence.ended, *(at for at in over if at > since)])
+        yield _naked((since, until), evidence.seen.down, entering=not closing)
 
 
 def _naked(span: Span, down: list[Span], *, entering: bool) -> Naked:

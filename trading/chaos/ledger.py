@@ -13,9 +13,9 @@ from django.db import connections
 from django.utils import timezone
 
 from deltastrangle.exceptions import ApplicationError
-from trading.chaos.evidence import LedgerBook, LedgerFill, LedgerSession
+from trading.chaos.evidence import LedgerBook, LedgerFill, LedgerOrder, LedgerSession, LedgerSettlement
 from trading.chaos.plan import Plan
-from trading.models import EngineLease, FillLedger, OrderLedger, SessionStatus, StrategySession
+from trading.models import EngineLease, FillLedger, OrderLedger, SessionStatus, SettlementLedger, StrategySession
 from trading.services.configurations import create_configuration
 from trading.services.control import request_control
 
@@ -77,10 +77,16 @@ def _read() -> LedgerBook:
     fills = FillLedger.objects.select_related("order").order_by("id")
     return LedgerBook(
         sessions=tuple(_session(row) for row in sessions.order_by("id")),
-        orders=dict(OrderLedger.objects.values_list("client_order_id", "quantity")),
+        orders={
+            row.client_order_id: LedgerOrder(row.quantity, row.filled_quantity, row.status)
+            for row in OrderLedger.objects.only("client_order_id", "quantity", "filled_quantity", "status")
+        },
         fills=tuple(
             LedgerFill(f.fill_id, f.order.client_order_id, f.symbol, f.side, f.quantity, f.price, f.commission)
             for f in fills
+        ),
+        settlements=tuple(
+            LedgerSettlement(row.symbol, row.quantity, row.price) for row in SettlementLedger.objects.order_by("id")
         ),
     )
 

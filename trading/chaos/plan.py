@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from trading.strategy.settling import PATIENCE_SECONDS
+
 MORNING: Final = datetime(2026, 9, 4, 3, 55, tzinfo=UTC)
+AFTERNOON: Final = datetime(2026, 9, 4, 11, 0, tzinfo=UTC)
+"""16:30 IST; what expires that day settles an hour later."""
 MARKETS: Final = 6
 HOURS: Final = (0, 2)
 """Few markets and hours: a job computes what happened in a market before a session once, not once per seed."""
+LONGEST_RUN: Final = 1200.0
 FAULTS_END_SECONDS: Final = 240.0
 LEASE_SECONDS: Final = 3.0
 
@@ -79,7 +84,9 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One seed's run. ``faults`` are in the wire simulator's own words."""
+    """One seed's run. ``faults`` are in the wire simulator's own words. ``price_after``: venue seconds from an expiry
+    until the exchange tells what it settled at.
+    """
 
     seed: int
     market: int
@@ -89,6 +96,18 @@ class Plan:
     commands: tuple[Command, ...] = ()
     kills: tuple[Kill, ...] = ()
     cuts: tuple[Cut, ...] = ()
+    price_after: float = 0.0
+
+    @property
+    def longest(self) -> float:
+        """Venue seconds after which it should be over: deaths, a session and its successor, the wait for a price."""
+        waits = PATIENCE_SECONDS if self.price_after else 0.0
+        return LONGEST_RUN + sum(kill.restart_after for kill in self.kills) + waits + self.hold
+
+    @property
+    def hold(self) -> float:
+        """Seconds that a session may be live for at most."""
+        return int(self.configuration["max_hold_minutes"]) * 60.0
 
     @property
     def quantity(self) -> int:
@@ -96,10 +115,13 @@ class Plan:
         return int(self.configuration["quantity"])
 
 
-def plan_of(seed: int, *, kill: bool, faults: bool, cut: bool = False) -> Plan:
+def plan_of(seed: int, *, kill: bool, faults: bool, cut: bool = False, expiry: bool = False) -> Plan:
     """The plan of a seed. Kills change neither the configuration nor the faults, but may add the fault that leads to
-    their point. With ``cut`` the power fails instead of kills.
+    their point. With ``cut`` the power fails instead of kills. With ``expiry`` the options expire the same day, and the
+    first death lasts for about an hour: across the settlement, mostly.
     """
+    if expiry:
+        return _expiring(seed, kill=kill, faults=faults)
     dice = random.Random(f"plan {seed}")
     kills = _kills(random.Random(f"kills {seed}")) if kill and not cut else ()
     chosen = _faults(random.Random(f"faults {seed}")) if faults else ()
@@ -113,6 +135,29 @@ def plan_of(seed: int, *, kill: bool, faults: bool, cut: bool = False) -> Plan:
         faults=(*chosen, *_baits(kills)),
         kills=kills,
         cuts=_cuts(random.Random(f"cuts {seed}")) if cut else (),
+    )
+
+
+def _expiring(seed: int, *, kill: bool, faults: bool) -> Plan:
+    dice = random.Random(f"expiry {seed}")
+    morning = plan_of(seed, kill=kill, faults=faults)
+    point = dice.choice(ABSENCES)
+    away = Kill(point, dice.randrange(1, min(NTH[point], 4) + 1), round(dice.uniform(2700, 4800), 1), LEASE_SECONDS)
+    shaped = tuple(shape(dice, 0.0) for shape in dice.sample(SETTLEMENT_FAULTS, dice.choice([0, 1, 1, 2])))
+    changes = {
+        "days_to_expiry": 0,
+        "exit_time_ist": "17:10",
+        "max_hold_minutes": dice.choice([4, 9, 15]),
+        "delta_range_low": dice.choice(["0.05", "0.15"]),
+        "delta_range_high": dice.choice(["0.30", "0.65"]),
+    }
+    return replace(
+        morning,
+        begins=AFTERNOON + timedelta(minutes=dice.randrange(0, 20), seconds=dice.randrange(0, 60)),
+        configuration={**morning.configuration, **changes},
+        faults=(*morning.faults, *(shaped if faults else ()), *_baits((away,))),
+        kills=(away, *morning.kills[1:]),
+        price_after=dice.choice([0.0, 0.0, 0.0, 1200.0, 2400.0]) if faults else 0.0,
     )
 
 
@@ -206,6 +251,20 @@ def _baits(kills: tuple[Kill, ...]) -> tuple[str, ...]:
     return (cancel,) * (Point.IN_CANCEL in points) + (query,) * (Point.IN_QUERY in points)
 
 
+ABSENCES: Final = (
+    Point.BEFORE_COMMIT,
+    Point.AFTER_COMMIT,
+    Point.AFTER_SEND,
+    Point.AFTER_ACK,
+    Point.IN_CANCEL,
+    Point.ENTERING,
+    Point.LIVE,
+    Point.LIVE,
+    Point.LIVE,
+    Point.EXITING,
+    Point.EXITING,
+)
+"""Where the death that lasts for an hour happens: mostly where something is held."""
 Shape = Callable[[random.Random, float], str]
 FAULTS: Final[tuple[Shape, ...]] = (
     lambda d, at: f"timeout_before:method=POST,path=/v2/orders,nth={d.randrange(1, 5)}",
@@ -250,6 +309,16 @@ FAULTS: Final[tuple[Shape, ...]] = (
 """Every fault of the wire simulator, each counted or timed so that it is over when ``FAULTS_END_SECONDS`` have passed
 (refusals that name one side of one leg may stay: they only keep an entry from happening).
 """
+
+
+SETTLEMENT_FAULTS: Final[tuple[Shape, ...]] = (
+    lambda d, at: f"server_error:path=/v2/wallet/transactions,count={d.randrange(1, 8)}",
+    lambda d, at: f"truncated:path=/v2/wallet/transactions,count={d.randrange(1, 4)}",
+    lambda d, at: f"not_success:path=/v2/wallet/transactions,count={d.randrange(1, 4)}",
+    lambda d, at: f"timeout_after:path=/v2/wallet/transactions,method=GET,nth={d.randrange(1, 3)}",
+    lambda d, at: f"server_error:path=/v2/products,count={d.randrange(1, 6)}",
+    lambda d, at: f"rate_limit:count={d.randrange(1, 6)},seconds=2,path=/v2/wallet/transactions",
+)
 
 
 def _faults(dice: random.Random) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ class Request:
     failures: Path
     keep: Path | None = None
     cut: bool = False
+    expiry: bool = False
 
 
 class Job:
@@ -108,7 +109,14 @@ def run(request: Request, on_result: Callable[[Result], None] = lambda result: N
 def _one(seed: int, request: Request, scratch: Path, template: Path, free: SimpleQueue[Job]) -> Result:
     folder = request.keep or scratch / "runs"
     order = Order(
-        seed, request.kill, request.faults, str(folder), str(template), keep=request.keep is not None, cut=request.cut
+        seed,
+        request.kill,
+        request.faults,
+        str(folder),
+        str(template),
+        keep=request.keep is not None,
+        cut=request.cut,
+        expiry=request.expiry,
     )
     job = free.get()
     result = job.run(order)

@@ -14,7 +14,7 @@ from trading.chaos.plan import Plan
 from trading.venues.acceptance.loopback import http, sockets
 from trading.venues.delta_server.app import DeltaApp, Receive, Scope, Send
 from trading.venues.delta_server.clock import WallClocks
-from trading.venues.delta_server.config import ServerConfig
+from trading.venues.delta_server.config import Quirks, ServerConfig
 from trading.venues.delta_server.server import DeltaServer
 from trading.venues.simulated.config import SimulatedConfig
 from trading.venues.simulated.exchange import SimulatedExchange
@@ -78,7 +78,7 @@ class Stage:
         self.exchange = SimulatedExchange(config, self.time.clock, market=market)
         self.server = DeltaServer(
             self.exchange,
-            ServerConfig(api_key=KEY, api_secret=SECRET),
+            ServerConfig(api_key=KEY, api_secret=SECRET, quirks=Quirks(settlement_price_seconds=plan.price_after)),
             clocks=WallClocks(self.time.wall, self.time.mono),
             sleep=self.time.sleep,
         )

@@ -214,13 +214,15 @@ class Life:
         )
 
     def _guarding(self) -> bool:
-        """The session is taken up, every open leg has a quote, and the venue told what was filled."""
+        """The session is taken up, every open leg that still trades has a quote, and the venue told what was filled."""
         if self.engine.token is None:
             return False
         session = self.engine.session
         if session is None or session.state.phase is Phase.CLOSED or not session.state.legs:
             return True
-        quoted = all(leg.quote is not None for leg in session.state.legs if leg.held)
+        now = self.time.clock.now()
+        held = [leg for leg in session.state.legs if leg.held and now < leg.instrument.settlement_at]
+        quoted = all(leg.quote is not None for leg in held)
         return quoted and self.venue.fills_read > 0
 
     async def end(self) -> None:

@@ -83,7 +83,7 @@ def exiting(turn: Turn) -> None:
         _drive_close(turn, leg)
     cleared = clear_stops(turn)
     if not cleared and all(turn.due(leg.exit_at or state.exit_at, STOPS_GONE_SECONDS) for leg in turn.state.legs):
-        _doubt(turn, "A stop at the venue could not be cancelled; still trying")
+        turn.doubt("A stop at the venue could not be cancelled; still trying")
     to_be_read = turn.state.held == 0 or turn.phase is Phase.ATTENTION or holds_expired(turn)
     if cleared and not turn.state.unsettled and to_be_read:
         _read_positions(turn)
@@ -101,7 +101,7 @@ def _hand_over(turn: Turn) -> None:
 def _drive_close(turn: Turn, leg: LegState) -> None:
     if leg.held <= 0 or leg.working(Purpose.EXIT, Purpose.UNWIND, Purpose.STOP) or not turn.due(leg.retry_at, 0):
         return
-    if turn.state.settling_since is not None and has_expired(turn, leg):
+    if _expired_unseen(turn, leg):
         return
     if _refused_as_gone(turn, leg) and turn.state.mismatches < MISMATCHES_BEFORE_ATTENTION:
         _read_positions(turn)
@@ -119,7 +119,16 @@ def _drive_close(turn: Turn, leg: LegState) -> None:
         armed_at=None,
     )
     if leg.tries + 1 == state.params.order_attempts + 4 and state.phase is Phase.EXITING:
-        _doubt(turn, f"The {leg.option_type.value} could not be closed in {leg.tries} attempts; still trying")
+        turn.doubt(f"The {leg.option_type.value} could not be closed in {leg.tries} attempts; still trying")
+
+
+def _expired_unseen(turn: Turn, leg: LegState) -> bool:
+    """The option has expired: there is nothing to buy any more, unless a look since then still shows the position."""
+    state = turn.state
+    if not has_expired(turn, leg):
+        return False
+    seen = state.reconciled_at is not None and state.reconciled_at > leg.instrument.settlement_at
+    return state.settling_since is not None or not seen
 
 
 def _refused_as_gone(turn: Turn, leg: LegState) -> bool:
@@ -128,14 +137,6 @@ def _refused_as_gone(turn: Turn, leg: LegState) -> bool:
     if last is None or last.status is not OrderStatus.REJECTED or last.code not in GONE_CODES:
         return False
     return turn.state.reconciled_at is None or turn.state.reconciled_at < last.sent_at
-
-
-def _doubt(turn: Turn, why: str) -> None:
-    if turn.phase in (Phase.LIVE, Phase.EXITING):
-        turn.move(Trigger.DOUBT)
-    if turn.state.attention != why:
-        turn.update(attention=why)
-        turn.say("attention", why, "error")
 
 
 def _read_positions(turn: Turn) -> None:
@@ -245,11 +246,24 @@ def _disagree(turn: Turn, event: PositionsRead, wrong: list[str]) -> None:
         turn.say("drift_noticed", "Venue and ledger differ; reading again: " + "; ".join(wrong), "warning")
     if count < MISMATCHES_BEFORE_ATTENTION:
         return
-    _doubt(turn, "Venue and ledger disagree: " + "; ".join(wrong))
+    if not _only_expired(turn, event):
+        turn.doubt("Venue and ledger disagree: " + "; ".join(wrong))
     if turn.state.exit_reason is not None:
         _accept_vanished(turn, event)
         if leave_foreign(turn, event):
             _read_again_soon(turn)
+
+
+def _only_expired(turn: Turn, event: PositionsRead) -> bool:
+    """While closing: nothing rests, and the venue shows no more of options that have expired, as it should."""
+    if turn.state.exit_reason is None or event.open_orders:
+        return False
+    sizes = {p.symbol: p.size for p in event.positions}
+    return all(
+        has_expired(turn, leg) and not sizes.get(leg.instrument.symbol, 0)
+        for leg in turn.state.legs
+        if sizes.get(leg.instrument.symbol, 0) != leg.baseline - leg.held
+    )
 
 
 def _accept_vanished(turn: Turn, event: PositionsRead) -> None:

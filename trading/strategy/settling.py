@@ -83,6 +83,7 @@ def _remark(turn: Turn, text: str) -> None:
     if turn.state.settlement_note != text:
         turn.update(settlement_note=text)
         turn.say("settlement_unknown", text, "warning")
+        turn.doubt(text)
 
 
 def _book(turn: Turn, leg: LegState, seen: Settlement) -> None:

@@ -57,6 +57,14 @@ class Turn:
         self.durable = True
         self.do(Journal(kind, message, level, data))
 
+    def doubt(self, why: str) -> None:
+        """Ask for the operator's attention, and go on guarding or closing; the same doubt is said once."""
+        if self.phase in (Phase.LIVE, Phase.EXITING):
+            self.move(Trigger.DOUBT)
+        if self.state.attention != why:
+            self.update(attention=why)
+            self.say("attention", why, "error")
+
     def place(self, leg: LegState, intent: OrderIntent, **changes: Any) -> LegState:
         """Register an order with its leg, which changes so, and have it sent."""
         changed = self.update_leg(leg.with_order(OrderState(intent, self.at)), **changes)

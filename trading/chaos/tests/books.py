@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from trading.chaos.evidence import Evidence, LedgerBook, LedgerFill, LedgerSession, Seen
+from trading.chaos.evidence import Evidence, LedgerBook, LedgerFill, LedgerOrder, LedgerSession, LedgerSettlement, Seen
 from trading.strategy.types import OrderType, Side, TimeInForce
 from trading.venues.simulated.records import FillRecord, FillType, OrderRecord, OrderState, Transaction, Truth
 
@@ -101,7 +101,36 @@ def book_of(orders: list[OrderRecord], fills: list[FillRecord]) -> LedgerBook:
         said=frozenset(),
     )
     rows = (LedgerFill(f.id, f.client_order_id, f.symbol, f.side.value, f.size, f.price, f.commission) for f in fills)
-    return LedgerBook((session,), {one.client_order_id: one.size for one in orders}, tuple(rows))
+    ends = {one.client_order_id: LedgerOrder(one.size, one.filled, one.state.value) for one in orders}
+    return LedgerBook((session,), ends, tuple(rows))
+
+
+def expired(*, put_price: Decimal = Decimal(0)) -> Evidence:
+    """The same, but the puts were not bought back: they expired at second 100, worth ``put_price``."""
+    right = evidence()
+    orders, fills = right.truth.orders[:3], right.truth.fills[:3]
+    payoff = put_price * 10 * CONTRACT
+    first = right.truth.transactions[0]
+    settled = Transaction(2, 100 * SECOND, "settlement", -payoff, first.balance - payoff, PUT)
+    paid = replace(
+        fill(order(9, PUT, Side.BUY), at=100), client_order_id="", price=put_price, fill_type=FillType.SETTLEMENT
+    )
+    premium = PRICE * 10 * CONTRACT
+    return replace(
+        right,
+        truth=replace(
+            right.truth,
+            orders=orders,
+            fills=(*fills, paid) if put_price else fills,
+            transactions=(first, settled),
+            cash=first.amount + premium - payoff - 3 * FEE,
+        ),
+        book=replace(
+            book_of(list(orders), list(fills)),
+            sessions=(replace(right.book.sessions[0], realised=premium - payoff - 3 * FEE, exit_reason="settlement"),),
+            settlements=(LedgerSettlement(PUT, 10, put_price),),
+        ),
+    )
 
 
 def with_truth(some: Evidence, **changes: Any) -> Evidence:

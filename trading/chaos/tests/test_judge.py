@@ -7,13 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from trading.chaos.evidence import Evidence, Seen
+from trading.chaos.evidence import Evidence, LedgerOrder, Seen
 from trading.chaos.judge import Kind, judge
 from trading.chaos.plan import plan_of
 from trading.chaos.tests.books import (
     CALL,
     SECOND,
     evidence,
+    expired,
     fill,
     order,
     with_book,
@@ -42,7 +43,8 @@ def test_an_order_accepted_twice_is_a_duplicate() -> None:
 
 def test_an_order_larger_than_its_intent_is_a_duplicate() -> None:
     right = evidence()
-    intended = {**right.book.orders, right.truth.orders[0].client_order_id: 9}
+    name = right.truth.orders[0].client_order_id
+    intended = {**right.book.orders, name: replace(right.book.orders[name], size=9)}
     assert wrong(with_book(right, orders=intended)) == {Kind.DUPLICATE}
 
 
@@ -81,13 +83,62 @@ def test_a_fill_that_only_one_side_knows_is_a_disagreement() -> None:
     assert Kind.DISAGREEMENT in wrong(with_truth(right, fills=right.truth.fills[1:]))
 
 
+@pytest.mark.parametrize("change", [{"status": "rejected"}, {"status": "intent"}, {"filled": 9}])
+def test_an_order_with_another_end_in_the_ledger_is_a_disagreement(change: dict[str, object]) -> None:
+    right = evidence()
+    name = right.truth.orders[0].client_order_id
+    rows = {**right.book.orders, name: replace(right.book.orders[name], **change)}  # type: ignore[arg-type]
+    assert wrong(with_book(right, orders=rows)) == {Kind.DISAGREEMENT}
+
+
+def test_an_order_that_never_got_there_must_be_rejected_in_the_ledger() -> None:
+    right = evidence()
+    assert wrong(with_book(right, orders={**right.book.orders, "lost": LedgerOrder(10, 0, "rejected")})) == set()
+    for row in (LedgerOrder(10, 0, "intent"), LedgerOrder(10, 0, "closed"), LedgerOrder(10, 3, "rejected")):
+        assert wrong(with_book(right, orders={**right.book.orders, "lost": row})) == {Kind.DISAGREEMENT}
+
+
+@pytest.mark.parametrize("price", [Decimal(0), Decimal("123.4")], ids=["worthless", "in the money"])
+def test_a_leg_that_expired_is_right_when_the_ledger_has_the_exchanges_price(price: Decimal) -> None:
+    assert judge(PLAN, expired(put_price=price)).violations == ()
+
+
+@pytest.mark.parametrize("change", [{"price": Decimal(1)}, {"size": 9}, {"symbol": CALL}])
+def test_another_settlement_in_the_ledger_than_at_the_exchange_is_a_disagreement(change: dict[str, object]) -> None:
+    right = expired()
+    (row,) = right.book.settlements
+    assert wrong(with_book(right, settlements=(replace(row, **change),))) == {Kind.DISAGREEMENT}  # type: ignore[arg-type]
+    assert wrong(with_book(right, settlements=())) == {Kind.DISAGREEMENT}
+
+
+def test_a_session_that_does_not_know_what_it_settled_at_still_has_every_order_and_fill() -> None:
+    declared = with_session(with_book(expired(), settlements=()), exit_reason="closed_outside", realised=Decimal(0))
+    assert untold(declared) == set()
+    assert untold(with_book(declared, fills=declared.book.fills[1:])) == {Kind.DISAGREEMENT}
+
+
+def test_a_leg_that_expired_was_naked_no_longer_than_it_lived() -> None:
+    right = expired()
+    orders = tuple(replace(one, settlement=150) for one in right.truth.orders)
+    (naked,) = judge(PLAN, with_truth(right, orders=orders)).naked
+    assert (naked.seconds, naked.entering) == (50.0, False)
+
+
 def test_cash_that_the_ledger_does_not_explain_is_a_disagreement() -> None:
     assert wrong(with_session(evidence(), realised=Decimal("-0.0800001"))) == {Kind.DISAGREEMENT}
 
 
-def test_a_session_that_says_it_was_closed_outside_does_not_claim_to_agree() -> None:
+def untold(some: Evidence) -> set[Kind]:
+    """What is wrong where the exchange keeps a settlement price to itself for long."""
+    return {violation.kind for violation in judge(replace(PLAN, price_after=2400.0), some).violations}
+
+
+def test_a_session_that_says_it_does_not_know_does_not_claim_to_agree_but_may_say_so_only_where_nobody_told_it() -> (
+    None
+):
     declared = with_session(evidence(), exit_reason="closed_outside", realised=Decimal(0))
-    assert wrong(declared) == set()
+    assert untold(declared) == set()
+    assert wrong(declared) == {Kind.DISAGREEMENT}
 
 
 def test_a_leg_naked_for_longer_than_its_budget_is_a_violation_and_its_time_is_told() -> None:

@@ -37,12 +37,17 @@ class Command(BaseCommand):
             "--power-cut", action="store_true", help="Cut the power at seeded moments, instead of kills."
         )
         parser.add_argument(
+            "--expiry", action="store_true", help="Have nobody work for about an hour while the options expire."
+        )
+        parser.add_argument(
             "--jobs", type=int, default=os.cpu_count() or 1, help="Sessions at a time (default %(default)s)."
         )
         parser.add_argument("--keep", default="", help="Directory in which the files of every run stay.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run, show the scorecard, and fail if any seed did."""
+        if options["power_cut"] and options["expiry"]:
+            raise CommandError("--power-cut and --expiry are runs of their own; give one of them.")
         seed_file = Path(options["seed_file"]) if options["seed_file"] else None
         request = Request(
             seeds=seeds_of(options["seeds"], seed_file),
@@ -51,6 +56,7 @@ class Command(BaseCommand):
             jobs=jobs_of(options["jobs"]),
             failures=settings.DATA_DIR / "chaos",
             cut=options["power_cut"],
+            expiry=options["expiry"],
             keep=Path(options["keep"]).absolute() if options["keep"] else None,
         )
         scorecard = self._run(request)
@@ -78,7 +84,8 @@ class Command(BaseCommand):
         failing = scorecard.failing
         shown = " ".join(str(seed) for seed in failing[:SHOWN])
         more = f" and {len(failing) - SHOWN} more" if len(failing) > SHOWN else ""
-        switches = " --kill" * request.kill + " --faults" * request.faults + " --power-cut" * request.cut
+        asked = {"kill": request.kill, "faults": request.faults, "power-cut": request.cut, "expiry": request.expiry}
+        switches = "".join(f" --{name}" for name, on in asked.items() if on)
         self.stdout.write(f"Failing seeds: {shown}{more}")
         self.stdout.write(f"Again: manage.py chaos --seeds {failing[0]}{switches}")
         self.stdout.write(f"Their files: {request.keep or request.failures}")

@@ -96,8 +96,10 @@ async def test_a_worker_that_was_off_books_what_each_leg_settled_at(stage: Stage
         assert (leg.open_quantity, leg.exit_price) == (0, row.price.quantize(Decimal("1e-8")))
         assert row.settled_at == datetime(2026, 9, 4, 12, 0, tzinfo=UTC)
     assert not await FillLedger.objects.filter(session=session, side="buy").aexists(), "a settlement is no fill"
+    assert not await session.orders.filter(purpose="exit").aexists(), "nothing is sent into a market that is over"
     assert len(await said(session, "settled")) == 2
     assert await said(session, "closed_outside") == []
+    assert await said(session, "attention") == [], "what the venue explains needs nobody's attention"
     await agrees(stage, session)
 
 
@@ -148,8 +150,8 @@ async def test_a_price_that_comes_late_is_waited_for(stage: Stage) -> None:
     (line,) = await said(session, "settlement_unknown")
     assert all(symbol in line for symbol in await symbols_of(session)), "both legs in one line, said once"
     assert session.exit_reason == "settlement"
-    orders = [o async for o in session.orders.filter(purpose="exit")]
-    assert len(orders) <= 12, "nothing is sent into a market that is over"
+    assert not await session.orders.filter(purpose="exit").aexists(), "nothing is sent into a market that is over"
+    assert await said(session, "attention") == [line], "the operator is told while it is waited for"
     await agrees(stage, session)
 
 

@@ -20,6 +20,9 @@ JOBS = 2
 KNOWN = 4
 """A seed whose worker dies after a commit, in its recovery and before a commit, at an exchange that limits requests."""
 
+SETTLES = 6
+"""A seed of those with ``--expiry`` in which both legs expire while the worker is dead."""
+
 
 def fresh_seeds(share: float = 1.0) -> list[int]:
     """Seeds that nobody has seen before."""
@@ -27,9 +30,11 @@ def fresh_seeds(share: float = 1.0) -> list[int]:
     return random.SystemRandom().sample(range(10_000, 10_000_000), count)
 
 
-def run_all(seeds: list[int], folder: Path, *, kill: bool = False, cut: bool = False, jobs: int = JOBS) -> Scorecard:
+def run_all(
+    seeds: list[int], folder: Path, *, kill: bool = False, cut: bool = False, expiry: bool = False, jobs: int = JOBS
+) -> Scorecard:
     """Run and print the seeds, in case something is wrong with one."""
-    scorecard = run(Request(seeds, kill=kill, faults=kill, cut=cut, jobs=jobs, failures=folder))
+    scorecard = run(Request(seeds, kill=kill, faults=kill, cut=cut, expiry=expiry, jobs=jobs, failures=folder))
     print("seeds", *seeds)  # noqa: T201
     assert scorecard.failing == [], told(scorecard)
     return scorecard
@@ -52,6 +57,13 @@ def test_sessions_end_flat_and_agree_with_the_exchange_whatever_fails_and_whenev
     assert sum(result.orders for result in scorecard.results) > 0
     assert any(result.kills for result in scorecard.results)
     assert any(result.struck for result in scorecard.results)
+
+
+def test_options_that_expire_while_nobody_works_are_booked_at_the_exchanges_price_whatever_fails(
+    tmp_path: Path,
+) -> None:
+    scorecard = run_all([SETTLES, *fresh_seeds(0.5)], tmp_path, kill=True, expiry=True)
+    assert any("settlement" in result.reasons for result in scorecard.results)
 
 
 def test_a_power_cut_at_an_arbitrary_instant_leaves_a_database_that_the_next_worker_goes_on_with(
