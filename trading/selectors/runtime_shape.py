@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 from trading.configuration_fields import BY_NAME
@@ -111,8 +112,26 @@ def _leg(position: Mapping[str, Any]) -> dict[str, Any]:
 
 def _entry(told: Mapping[str, Any], positions: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The entry with the reference's fields that follow from the rest; only such as stay as they are while live."""
-    chosen = told.get("selection_strategy") or {}
-    return {"target_expiry": chosen.get("selected_expiry"), "legs": [_entry_leg(leg) for leg in positions], **told}
+    chosen, legs = told.get("selection_strategy") or {}, list(positions)
+    expiry = chosen.get("selected_expiry")
+    return {
+        "target_expiry": expiry,
+        "ticker_params": _ticker_params(legs, expiry),
+        "selection_generated_at": told.get("entry_started_at"),
+        "legs": [_entry_leg(leg) for leg in legs],
+        **told,
+    }
+
+
+def _ticker_params(legs: Sequence[Mapping[str, Any]], expiry: str | None) -> dict[str, str] | None:
+    """The query of ``/v2/tickers`` that lists the series chosen from; None before the choice."""
+    if not (legs and expiry):
+        return None
+    return {
+        "contract_types": "call_options,put_options",
+        "underlying_asset_symbols": str(legs[0].get("symbol")).split("-")[1],
+        "expiry_date": f"{date.fromisoformat(expiry):%d-%m-%Y}",
+    }
 
 
 def _entry_leg(position: Mapping[str, Any]) -> dict[str, Any]:

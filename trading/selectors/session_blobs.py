@@ -117,6 +117,7 @@ def _entry(item: SessionItem, legs: Sequence[PositionLedger], stored: Mapping[st
         "scheduled_entry_at": _section(stored, "schedule").get("scheduled_entry_at"),
         "entry_started_at": plain(item.activated_at),
         "entry_completed_at": None,
+        "selection_generated_at": plain(item.activated_at),
         "selected_contracts": [_contract(leg) for leg in legs],
         "latest_total_pnl": summary.get("total_pnl"),
         "last_monitor_at": summary.get("updated_at"),

@@ -180,12 +180,18 @@ def test_the_runtime_takes_few_queries(django_assert_max_num_queries: object) ->
 
 def test_the_legs_and_the_entry_have_every_field_of_the_reference() -> None:
     picture = snapshots.live()
-    picture["entry"]["selection_strategy"] = {"selected_expiry": "2026-09-05"}
+    picture["entry"] |= {
+        "selection_strategy": {"selected_expiry": "2026-09-05"},
+        "entry_started_at": "2026-09-04T04:00:00Z",
+    }
     picture["positions"][0] |= {"ticker_timestamp": "2026-09-04T04:00:01Z", "quantity": 100}
     whole = with_every_field(picture)
     told = ("last_price", "trailing", "quote_sources", "mark_timestamp")
     assert [whole["positions"][0][name] for name in told] == [None, None, [], "2026-09-04T04:00:01Z"]
     assert whole["entry"]["target_expiry"] == "2026-09-05"
+    assert whole["entry"]["ticker_params"]["expiry_date"] == "05-09-2026"
+    assert whole["entry"]["ticker_params"]["underlying_asset_symbols"] == "BTC"
+    assert whole["entry"]["selection_generated_at"] == "2026-09-04T04:00:00Z"
     (call, _) = whole["entry"]["legs"]
     assert (call["side"], call["success"], call["filled_size"]) == ("sell", True, 100)
     assert (call["symbol"], call["filled_price"]) == (
