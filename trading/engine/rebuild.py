@@ -30,6 +30,8 @@ from trading.strategy.types import (
 
 SYMBOL: Final = re.compile(r"(?P<kind>[CP])-(?P<underlying>[A-Z0-9]+)-(?P<strike>[0-9.]+)-(?P<day>[0-9]{6})\Z")
 TICK: Final = Decimal("0.1")
+COUNTERS: Final = {Purpose.ENTRY: "attempts", Purpose.STOP: "stop_attempts"}
+"""Which number of a leg counts the orders of a purpose; every other one is an exit."""
 
 
 class NotRebuilt(Exception):
@@ -165,8 +167,9 @@ def _leg(
     leg = LegState(kind, listed.get(symbols[0], instrument), target=params.quantity)
     for order in orders:
         leg = leg.with_order(_order(order))
-        numbered = {"attempts" if _name(order)[0] is Purpose.ENTRY else "exits": _name(order)[1]}
-        leg = replace(leg, **{name: max(getattr(leg, name), number) for name, number in numbered.items()})
+        purpose, number = _name(order)
+        counter = COUNTERS.get(purpose, "exits")
+        leg = replace(leg, **{counter: max(getattr(leg, counter), number)})
     for fill in trail.fills:
         leg = leg.booked(fill)
     short = [o for o in (*leg.orders, *leg.done) if o.booked < o.reported]
@@ -231,9 +234,11 @@ def _opened(state: SessionState, trail: Trail) -> SessionState:
     )
     held = {leg.held for leg in state.legs}
     begun = any(_name(order)[0] is Purpose.EXIT for order in trail.orders)
-    if len(state.legs) == len(OptionType) and len(held) == 1 and not begun:
+    entering = any(order.intent.purpose is Purpose.ENTRY for order in state.unsettled)
+    if len(state.legs) == len(OptionType) and len(held) == 1 and state.held and not (begun or entering):
         return replace(state, phase=Phase.LIVE)
-    why = "its exit had begun" if begun else "its legs are not of the same size"
+    why = "its entry was under way" if entering else "its legs are not of the same size"
+    why = "its exit had begun" if begun else why
     return replace(
         state,
         phase=Phase.ATTENTION,

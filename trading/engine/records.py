@@ -16,6 +16,7 @@ from trading.engine.ports import (
     SessionWrite,
     SettlementRecord,
 )
+from trading.strategy.arming import NEVER_SENT
 from trading.strategy.codec import dumps
 from trading.strategy.decide import Decision
 from trading.strategy.events import Event, FillSeen, Journal, Place
@@ -203,12 +204,23 @@ def _all_orders(state: SessionState) -> dict[str, OrderState]:
 
 
 def _intents(before: SessionState, decision: Decision) -> tuple[OrderIntent, ...]:
-    """What is sent now, and armed exits that a crash had left without a row and that the venue turned out to have."""
+    """What is sent now, and armed exits that a crash had left without a row and that the venue turned out to have, be
+    it after it had denied them.
+    """
     sent = tuple(action.intent for action in decision.actions if isinstance(action, Place))
     suspected = {leg.armed.client_order_id for leg in before.legs if leg.armed and leg.find(leg.armed.client_order_id)}
     known = {leg.armed.client_order_id for leg in decision.state.legs if leg.armed} | {i.client_order_id for i in sent}
-    found = (order.intent for key, order in _all_orders(decision.state).items() if key in suspected - known)
+    denied = {key for key, order in _all_orders(before).items() if order.code == NEVER_SENT and not _seen(order)}
+    found = (
+        order.intent
+        for key, order in _all_orders(decision.state).items()
+        if (key in suspected - known and order.code != NEVER_SENT) or (key in denied and _seen(order))
+    )
     return (*found, *sent)
+
+
+def _seen(order: OrderState) -> bool:
+    return bool(order.venue_order_id or order.reported or order.booked)
 
 
 def _changed_orders(before: SessionState, after: SessionState, at: datetime) -> tuple[OrderRecord, ...]:

@@ -16,6 +16,9 @@ from trading.strategy.state import LegState, OrderState, SessionState
 from trading.strategy.turn import Turn
 from trading.strategy.types import OrderStatus, Purpose
 
+NEVER_SENT = "never_sent"
+"""Code of a suspected order of which the venue knew nothing: it has no row in the ledger, unless it turns up."""
+
 
 def arm(turn: Turn) -> None:
     """Have an armed intent on every open leg whose next close has none."""
@@ -64,17 +67,7 @@ def clear_suspicion(turn: Turn) -> bool:
             turn.update_leg(leg, armed=None, armed_at=None, exits=leg.exits + 1, tries=leg.tries + 1)
             sent = True
         elif order.status is OrderStatus.REJECTED:
-            # Its id is not used again: another answer about this one may still be on its way.
-            turn.update_leg(
-                leg,
-                orders=_without(leg.orders, order),
-                done=_without(leg.done, order),
-                armed=None,
-                armed_at=None,
-                exits=leg.exits + 1,
-            )
+            # Its id is not used again, and it is kept: the request may reach the venue after the question did.
+            never = leg.with_order(replace(order, code=NEVER_SENT))
+            turn.update_leg(never, armed=None, armed_at=None, exits=leg.exits + 1)
     return sent
-
-
-def _without(orders: tuple[OrderState, ...], order: OrderState) -> tuple[OrderState, ...]:
-    return tuple(o for o in orders if o.intent.client_order_id != order.intent.client_order_id)

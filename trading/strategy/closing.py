@@ -41,6 +41,19 @@ GONE_CODES = frozenset(
 )
 MISMATCHES_BEFORE_ATTENTION = 3
 STOPS_GONE_SECONDS = 60.0
+UNREADABLE_AGAIN_SECONDS = 300.0
+"""A venue whose every second answer fails is told of once in a while, not at every look."""
+
+
+def buy_back(turn: Turn, leg: LegState, surplus: int, why: str) -> None:
+    """Buy back contracts that have no twin, once a second until they are gone; ``why`` completes the sentence."""
+    if turn.due(leg.retry_at, 0):
+        state, again = turn.state, turn.at + timedelta(seconds=1)
+        intent = close_intent(
+            state.strategy_id, leg, state.params, Purpose.UNWIND, surplus, urgent=leg.tries > CALM_TRIES - 1
+        )
+        turn.place(leg, intent, exits=leg.exits + 1, tries=leg.tries + 1, retry_at=again)
+        turn.say("leg_shrunk", f"Buying {surplus} of the {leg.option_type.value} back: {why}", "warning")
 
 
 def begin_exit(turn: Turn, reason: ExitReason, detail: str, *, urgent: bool = False) -> None:
@@ -52,7 +65,7 @@ def begin_exit(turn: Turn, reason: ExitReason, detail: str, *, urgent: bool = Fa
     if state.exit_reason is None or pending:
         turn.update(exit_reason=reason, exit_detail=detail, exit_at=turn.at)
         turn.say("exit_decided", f"Closing: {detail}", "warning" if urgent else "info", reason=reason.value)
-    turn.update(urgent=state.urgent or urgent, mismatches=0, read_at=None)
+    turn.update(urgent=state.urgent or urgent, mismatches=0, unread=False, read_at=None)
     for leg in turn.state.legs:
         if leg.tries or leg.retry_at is not None:
             turn.update_leg(leg, tries=0, retry_at=None)
@@ -118,7 +131,7 @@ def _drive_close(turn: Turn, leg: LegState) -> None:
         armed=None,
         armed_at=None,
     )
-    if leg.tries + 1 == state.params.order_attempts + 4 and state.phase is Phase.EXITING:
+    if leg.tries + 1 >= state.params.order_attempts + 4 and state.phase is Phase.EXITING:
         turn.doubt(f"The {leg.option_type.value} could not be closed in {leg.tries} attempts; still trying")
 
 
@@ -173,11 +186,13 @@ def absorb_positions(turn: Turn, event: PositionsRead) -> None:
     if not state.legs or not state.open or (not event.whole and (state.mismatches or state.exit_reason is not None)):
         return
     if not event.ok:
-        if not state.mismatches:
+        if not state.mismatches and turn.due(state.unreadable_at, UNREADABLE_AGAIN_SECONDS):
+            turn.note(unreadable_at=turn.at)
             turn.say("positions_unreadable", f"Positions could not be read: {event.error}", "warning")
         # A doubt is looked into faster than a venue that does not answer is asked again.
         grace = 0 if state.exit_reason is not None else READ_AGAIN_SECONDS - CONFIRM_SECONDS
-        turn.note(read_at=turn.at + timedelta(seconds=grace), mismatches=max(state.mismatches, 1))
+        read_at = turn.at + timedelta(seconds=grace)
+        turn.note(read_at=read_at, mismatches=state.mismatches or 1, unread=state.unread or not state.mismatches)
         return
     if state.unsettled:
         # A session that is guarded looks again at its own pace.
@@ -195,7 +210,7 @@ def absorb_positions(turn: Turn, event: PositionsRead) -> None:
     if not event.whole:
         return
     if state.mismatches or state.settling_since is not None:
-        turn.update(mismatches=0, settling_since=None)
+        turn.update(mismatches=0, settling_since=None, unread=False)
     if state.exit_reason is not None:
         _read_again_soon(turn)
     if turn.phase is Phase.ATTENTION and state.exit_reason is None:
@@ -225,7 +240,7 @@ def _differences(turn: Turn, event: PositionsRead) -> list[str]:
     sizes = {p.symbol: p.size for p in event.positions}
     wrong = []
     for leg in turn.state.legs:
-        expected = leg.baseline - leg.held
+        expected = leg.baseline - leg.net
         actual = sizes.get(leg.instrument.symbol, 0)
         if actual != expected:
             wrong.append(f"{leg.instrument.symbol}: venue {actual:+d}, ledger {expected:+d}")
@@ -235,8 +250,9 @@ def _differences(turn: Turn, event: PositionsRead) -> list[str]:
 
 
 def _disagree(turn: Turn, event: PositionsRead, wrong: list[str]) -> None:
-    count = turn.state.mismatches + 1
-    turn.update(mismatches=count, read_at=turn.at)
+    count = 1 if turn.state.unread else turn.state.mismatches + 1
+    since = turn.at if count == 1 else turn.state.differs_since
+    turn.update(mismatches=count, read_at=turn.at, unread=False, differs_since=since)
     sought = [order for leg in turn.state.legs for order in (*leg.done, *leg.stops)]
     ids = tuple(order.intent.client_order_id for order in sought)
     sent = [order.sent_at for order in sought]
@@ -255,25 +271,28 @@ def _disagree(turn: Turn, event: PositionsRead, wrong: list[str]) -> None:
 
 
 def _only_expired(turn: Turn, event: PositionsRead) -> bool:
-    """While closing: nothing rests, and the venue shows no more of options that have expired, as it should."""
-    if turn.state.exit_reason is None or event.open_orders:
+    """While closing: nothing rests but stops, which end with their option, and the venue shows no more of options that
+    have expired, as it should.
+    """
+    stops = {order.intent.client_order_id for order in turn.state.stops}
+    if turn.state.exit_reason is None or not stops.issuperset(event.open_orders):
         return False
     sizes = {p.symbol: p.size for p in event.positions}
     return all(
         has_expired(turn, leg) and not sizes.get(leg.instrument.symbol, 0)
         for leg in turn.state.legs
-        if sizes.get(leg.instrument.symbol, 0) != leg.baseline - leg.held
+        if sizes.get(leg.instrument.symbol, 0) != leg.baseline - leg.net
     )
 
 
 def _accept_vanished(turn: Turn, event: PositionsRead) -> None:
     """While closing: contracts the venue no longer shows expired, and it is asked what they settled at, or were closed
-    elsewhere. The latter, and what it never says, leave the books without a price.
+    elsewhere. The latter, and what it never says, leave the books without a price, once every fill of ours is known.
     """
     sizes = {p.symbol: p.size for p in event.positions}
     for leg in turn.state.legs:
-        gone = min(leg.held, sizes.get(leg.instrument.symbol, 0) - (leg.baseline - leg.held))
-        if gone > 0 and not awaits_settlement(turn, leg):
+        gone = min(leg.held, sizes.get(leg.instrument.symbol, 0) - (leg.baseline - leg.net))
+        if gone > 0 and not awaits_settlement(turn, leg) and turn.state.fills_told:
             turn.update_leg(leg, external=leg.external + gone)
             expired = has_expired(turn, leg)
             say_closed_outside(turn, leg.instrument.symbol, gone, UNTOLD if expired else OUTSIDE)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from operator import is_
 
 from trading.strategy.adopting import absorb_adopted, absorb_foreign_closed
@@ -69,6 +71,8 @@ class Decision:
 
 
 MAX_MOVES = 8
+STAMPS_AHEAD = timedelta(seconds=10)
+"""How far a quote's stamp may be ahead of the venue's clock as we know it; clocks differ, by less."""
 CLOSED = Phase.CLOSED
 
 
@@ -125,24 +129,29 @@ def _absorb(turn: Turn, event: Event) -> None:
 
 def _see_quote(turn: Turn, quote: Quote) -> None:
     state = turn.state
-    legs = _quoted(state.legs, (quote,))
+    legs = _quoted(state.legs, (quote,), turn.at)
     if not all(map(is_, legs, state.legs)):
         turn.state = state.seeing(legs, None, turn.at)
 
 
 def _see_market(turn: Turn, event: MarketSeen) -> None:
-    turn.state = turn.state.seeing(_quoted(turn.state.legs, event.quotes), event.spot, event.at)
+    turn.state = turn.state.seeing(_quoted(turn.state.legs, event.quotes, turn.at), event.spot, event.at)
 
 
-def _quoted(legs: tuple[LegState, ...], quotes: tuple[Quote, ...]) -> tuple[LegState, ...]:
+def _quoted(legs: tuple[LegState, ...], quotes: tuple[Quote, ...], at: datetime) -> tuple[LegState, ...]:
     """The legs with these quotes; an older quote than the one at hand is left out."""
-    return tuple([_newest(leg, quotes) for leg in legs])
+    return tuple([_newest(leg, quotes, at) for leg in legs])
 
 
-def _newest(leg: LegState, quotes: tuple[Quote, ...]) -> LegState:
+def _newest(leg: LegState, quotes: tuple[Quote, ...], at: datetime) -> LegState:
+    """One stamped well after the event that brought it counts as of then: a stamp from the future must not keep out
+    what follows.
+    """
     symbol, seen = leg.instrument.symbol, leg.quote
     for quote in quotes:
         if quote.symbol == symbol and (seen is None or quote.at >= seen.at):
+            if quote.at > at and quote.at - at > STAMPS_AHEAD:
+                quote = replace(quote, at=at)
             leg, seen = leg.seeing(quote), quote
     return leg
 

@@ -18,9 +18,9 @@ def notice_drift(turn: Turn, event: PositionsChanged) -> None:
     if not guarding or state.unsettled or state.mismatches:
         return
     for leg in state.legs:
-        expected = leg.baseline - leg.held
+        expected = leg.baseline - leg.net
         if leg.instrument.symbol == event.symbol and event.size != expected:
-            turn.update(mismatches=1, read_at=None)
+            turn.update(mismatches=1, unread=False, read_at=None)
             turn.say(
                 "drift_noticed",
                 f"{event.symbol}: the venue tells of {event.size:+d}, the ledger has {expected:+d}; reading positions",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from trading.strategy.closing import buy_back
 from trading.strategy.events import ChainRead, LoadChain, Watch
-from trading.strategy.execution import close_intent, entry_intent
+from trading.strategy.execution import entry_intent
 from trading.strategy.machine import Trigger
 from trading.strategy.margin import margin_refusal
 from trading.strategy.orders import ABSENT_CODE, cancel_working
@@ -14,8 +17,10 @@ from trading.strategy.schedule import IST, exit_plan, next_entry
 from trading.strategy.selection import Selection, select
 from trading.strategy.state import LegState, SessionState
 from trading.strategy.turn import Turn
-from trading.strategy.types import ZERO, ChainRow, ExitReason, OrderStatus, Phase, Position, Purpose
+from trading.strategy.types import ZERO, Chain, ChainRow, ExitReason, OrderStatus, Phase, Position, Purpose
 
+FIGURES = re.compile(r"[0-9.,]+")
+"""What may differ between two refusals that say the same."""
 SELECT_AGAIN_SECONDS = 5.0
 CHAIN_REPLY_SECONDS = 60.0
 ATTEMPT_OVERHEAD_SECONDS = 5
@@ -78,7 +83,7 @@ def absorb_chain(turn: Turn, event: ChainRead) -> None:
     if event.chain is None:
         _refuse(turn, f"The option chain could not be read: {event.error}", (event.error,))
         return
-    chosen = select(state.params, event.chain, turn.at)
+    chosen = select(state.params, _without_longs(event.chain, event.positions), turn.at)
     if not chosen.ok or chosen.call is None or chosen.put is None:
         _refuse(turn, chosen.summary, tuple(r.message for r in chosen.refusals))
         return
@@ -86,6 +91,16 @@ def absorb_chain(turn: Turn, event: ChainRead) -> None:
         _refuse(turn, short, (short,))
         return
     _enter(turn, chosen, event)
+
+
+def _without_longs(chain: Chain, positions: tuple[Position, ...]) -> Chain:
+    """The chain without options that the account is long of: sold there, ours would only make somebody else's position
+    smaller, and no reduce-only order could ever buy all of ours back.
+    """
+    long = {position.symbol for position in positions if position.size > 0}
+    if not long:
+        return chain
+    return replace(chain, rows=tuple(row for row in chain.rows if row.instrument.symbol not in long))
 
 
 def _enter(turn: Turn, chosen: Selection, event: ChainRead) -> None:
@@ -148,12 +163,16 @@ def entering(turn: Turn) -> None:
     patience = (
         params.order_attempts * (params.order_timeout_seconds + ATTEMPT_OVERHEAD_SECONDS) + params.naked_leg_seconds
     )
-    if turn.due(turn.state.entering_at, patience):
+    too_long = turn.due(turn.state.entering_at, patience)
+    if too_long:
         _block(turn, "the entry took too long")
     for leg in turn.state.legs:
         _drive_entry(turn, leg)
+    uneven_since = turn.state.unbalanced_at
     _settle_entry(
-        turn, out_of_time=turn.state.unbalanced_at is not None and turn.due(turn.state.unbalanced_at, completing + 2)
+        turn,
+        out_of_time=uneven_since is not None and turn.due(uneven_since, completing + 2),
+        over=too_long and turn.due(turn.state.entering_at, patience + UNWINDING_SECONDS),
     )
 
 
@@ -213,7 +232,7 @@ def _block(turn: Turn, why: str) -> None:
 
 def _drive_entry(turn: Turn, leg: LegState) -> None:
     entries = leg.working(Purpose.ENTRY)
-    if leg.blocked:
+    if leg.blocked or leg.entry_size >= leg.target:
         cancel_working(turn, leg, Purpose.ENTRY)
     if entries or leg.entry_size >= leg.target or leg.blocked:
         return
@@ -226,7 +245,10 @@ def _drive_entry(turn: Turn, leg: LegState) -> None:
         turn.place(leg, intent, attempts=leg.attempts + 1)
 
 
-def _settle_entry(turn: Turn, *, out_of_time: bool) -> None:
+def _settle_entry(turn: Turn, *, out_of_time: bool, over: bool) -> None:
+    """Go live, shrink, or give up: ``out_of_time`` for a pair that is uneven, ``over`` for one with orders of which the
+    venue tells no end. What such an entry holds is guarded by nobody, so it is bought back.
+    """
     state = turn.state
     call, put = state.legs
     if any(leg.entry_size < leg.target and not leg.blocked for leg in state.legs):
@@ -236,6 +258,8 @@ def _settle_entry(turn: Turn, *, out_of_time: bool) -> None:
     if state.unsettled:
         if out_of_time and call.held != put.held:
             abandon_entry(turn, ExitReason.ENTRY_FAILED, "one leg could not be resolved within the naked-leg budget")
+        elif over:
+            abandon_entry(turn, ExitReason.ENTRY_FAILED, "the venue does not tell what became of its orders")
     elif matched == 0:
         why = "; ".join(f"{leg.option_type.value}: {leg.blocked or 'filled'}" for leg in state.legs)
         abandon_entry(turn, ExitReason.ENTRY_FAILED, why)
@@ -243,25 +267,16 @@ def _settle_entry(turn: Turn, *, out_of_time: bool) -> None:
         _go_live(turn, matched)
     else:
         for leg in surplus:
-            _shrink(turn, leg, leg.held - matched)
-
-
-def _shrink(turn: Turn, leg: LegState, surplus: int) -> None:
-    """Buy back what has no twin, or was sold beyond the asked size by an order that was taken for lost."""
-    if turn.due(leg.retry_at, 0):
-        intent = close_intent(
-            turn.state.strategy_id, leg, turn.state.params, Purpose.UNWIND, surplus, urgent=leg.tries > 1
-        )
-        again = turn.at + timedelta(seconds=1)
-        turn.place(leg, intent, exits=leg.exits + 1, tries=leg.tries + 1, retry_at=again)
-        why = "more was sold than asked" if leg.held > turn.state.params.quantity else "the other leg holds less"
-        turn.say("leg_shrunk", f"Buying {surplus} of the {leg.option_type.value} back: {why}", "warning")
+            more = leg.held > state.params.quantity
+            buy_back(turn, leg, leg.held - matched, "more was sold than asked" if more else "the other leg holds less")
 
 
 def abandon_entry(turn: Turn, reason: ExitReason, why: str) -> None:
     """Give the entry up and close whatever it sold."""
     turn.move(Trigger.EXIT)
     turn.update(exit_reason=reason, exit_detail=why, exit_at=turn.at, urgent=True)
+    for leg in turn.state.legs:
+        turn.update_leg(leg, tries=0, retry_at=None)
     turn.say("entry_abandoned", f"Entry given up: {why}", "warning")
 
 
@@ -299,7 +314,7 @@ def _day_refusal(turn: Turn) -> str:
 
 
 def _refuse(turn: Turn, summary: str, refusals: tuple[str, ...]) -> None:
-    if turn.state.selection_summary != summary:
+    if FIGURES.sub("", turn.state.selection_summary) != FIGURES.sub("", summary):
         turn.say("selection_refused", summary, "warning", refusals=list(refusals[:12]))
     turn.update(selection_summary=summary, refusals=refusals[:12] or (summary,))
 

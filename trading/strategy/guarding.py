@@ -13,6 +13,7 @@ from trading.strategy.closing import (
     MISMATCHES_BEFORE_ATTENTION,
     READ_AGAIN_SECONDS,
     begin_exit,
+    buy_back,
     glance,
     reconcile_now,
 )
@@ -59,6 +60,9 @@ def guarding(turn: Turn) -> None:
     if (acting := seen.acting) is not None:
         begin_exit(turn, acting.rule, acting.detail or acting.rule.value)
         return
+    for leg in turn.state.legs:
+        if (surplus := leg.held - leg.adopted - leg.target) > 0 and not leg.orders:
+            buy_back(turn, leg, surplus, "an order that was taken for lost sold more than was asked")
     arm(turn)
     tend_stops(turn)
     _compare(turn)
@@ -83,7 +87,7 @@ def _context(turn: Turn, plan: ExitPlan, figures: Totals) -> ExitContext:
         state.params,
         figures,
         state.legs,
-        state.spot,
+        _fresh_spot(turn),
         state.spot_entry,
         state.trail,
         turn.at,
@@ -92,6 +96,13 @@ def _context(turn: Turn, plan: ExitPlan, figures: Totals) -> ExitContext:
         _blind_seconds(turn),
         state.realised_today,
     )
+
+
+def _fresh_spot(turn: Turn) -> Decimal | None:
+    """The index, unless it is as old as a quote must not be."""
+    state = turn.state
+    stale = state.spot_at is None or turn.due(state.spot_at, state.params.stale_quote_seconds)
+    return None if stale else state.spot
 
 
 def _blind_seconds(turn: Turn) -> float:

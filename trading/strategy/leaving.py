@@ -27,13 +27,16 @@ def leave_foreign(turn: Turn, event: PositionsRead) -> bool:
         return False
     sizes = {p.symbol: p.size for p in event.positions}
     for leg in state.legs:
-        size = sizes.get(leg.instrument.symbol, 0)
-        if size != leg.baseline:
-            turn.update_leg(leg, baseline=size)
+        symbol, size = leg.instrument.symbol, sizes.get(leg.instrument.symbol, 0)
+        if change := size - (leg.baseline - leg.net):
+            turn.update_leg(leg, baseline=size + leg.net)
+            if not size and turn.at >= leg.instrument.settlement_at:
+                turn.say("foreign_settled", f"{-change:+d} {symbol} of somebody else's expired with the option")
+                continue
             turn.say(
                 "foreign_left",
-                f"{size - leg.baseline:+d} {leg.instrument.symbol} came to the account from elsewhere: no order of "
-                "this session explains them, and it leaves them there",
+                f"{change:+d} {symbol} came to the account from elsewhere: no order of this session explains them, and "
+                "it leaves them there",
                 "warning",
             )
     turn.update(mismatches=0)

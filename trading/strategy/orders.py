@@ -12,6 +12,11 @@ from trading.strategy.turn import Turn
 from trading.strategy.types import Fill, OrderReport, OrderStatus, Purpose
 
 ASK_AGAIN_SECONDS = 1.0
+ASK_LATER_SECONDS = 5.0
+ASKS_BEFORE_DOUBT = 60
+"""After so many questions without an answer that settles it, an order is put to the operator and asked after less
+often: a venue that does not know will not know any sooner, and its request budget is needed for closing.
+"""
 REPLY_SECONDS = 30.0
 ABSENT_CODE = "absent"
 
@@ -46,7 +51,8 @@ def absorb_report(turn: Turn, report: OrderReport) -> None:
             client_order_id=report.client_order_id,
             code=changed.code,
         )
-    elif changed.status is OrderStatus.UNKNOWN and order.status is not OrderStatus.UNKNOWN:
+    elif changed.status is OrderStatus.UNKNOWN and not order.doubted:
+        _replace(turn, replace(changed, doubted=True))
         turn.say(
             "order_unknown",
             f"{_name(changed)}: {_doubt(changed)}; asking what became of it",
@@ -90,6 +96,14 @@ def absorb_fill(turn: Turn, fill: Fill) -> None:
     if changed is leg:
         return
     turn.update_leg(changed)
+    if changed.net < min(leg.net, 0):
+        turn.say(
+            "overbought",
+            f"{-changed.net} of {fill.symbol} bought beyond what this session had sold: contracts of somebody else's "
+            "were bought back by two closes of ours",
+            "error",
+            client_order_id=fill.client_order_id,
+        )
     order = changed.find(fill.client_order_id)
     if order is not None and order.status is OrderStatus.REJECTED:
         turn.do(Query(fill.client_order_id, order.intent.product_id, order.sent_at))
@@ -106,7 +120,7 @@ def chase(turn: Turn) -> None:
             continue
         for order in (*leg.orders, *leg.stops):
             if order.final:
-                if turn.due(order.asked_at, ASK_AGAIN_SECONDS):
+                if turn.due(order.asked_at, _pause(order)):
                     missing.append(order.intent.client_order_id)
                     oldest = min(oldest, order.sent_at)
                     _asked(turn, order)
@@ -134,7 +148,7 @@ def _chase_open(turn: Turn, order: OrderState) -> None:
     intent = order.intent
     silent = order.status is OrderStatus.INTENT and turn.due(order.sent_at, REPLY_SECONDS)
     if order.status is OrderStatus.UNKNOWN or silent:
-        if turn.due(order.asked_at, ASK_AGAIN_SECONDS):
+        if turn.due(order.asked_at, _pause(order)):
             turn.do(Query(intent.client_order_id, intent.product_id, order.sent_at))
             _asked(turn, order)
         return
@@ -149,8 +163,16 @@ def _cancel(turn: Turn, order: OrderState) -> None:
     _replace(turn, replace(order, cancel_at=turn.at))
 
 
+def _pause(order: OrderState) -> float:
+    return ASK_AGAIN_SECONDS if order.asks < ASKS_BEFORE_DOUBT else ASK_LATER_SECONDS
+
+
 def _asked(turn: Turn, order: OrderState) -> None:
-    _replace(turn, replace(order, asked_at=turn.at))
+    asks = order.asks + 1
+    _replace(turn, replace(order, asked_at=turn.at, asks=asks))
+    if asks == ASKS_BEFORE_DOUBT:
+        wanted = "its fills are not told" if order.final else "its end is not known"
+        turn.doubt(f"{_name(order)}: {wanted} after {asks} questions; still asking")
 
 
 def _replace(turn: Turn, order: OrderState) -> None:

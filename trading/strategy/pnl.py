@@ -246,10 +246,11 @@ def _slack(instrument: Instrument) -> Decimal:
 
 
 def realized_gross(leg: LegBook) -> Decimal:
-    """Dollars made on the contracts already bought back, before fees."""
+    """Dollars made on the contracts already bought back, before fees; what was bought beyond them only cost."""
     if leg.exit_price is None or leg.size_closed == 0:
         return ZERO
-    return (leg.entry_price - leg.exit_price) * leg.size_closed * leg.contract_value
+    ours = min(leg.size_closed, leg.size_total)
+    return (leg.entry_price * ours - leg.exit_price * leg.size_closed) * leg.contract_value
 
 
 def quote_age(quote: Quote, now: datetime) -> float:

@@ -34,16 +34,21 @@ def holds_expired(turn: Turn) -> bool:
 
 def awaits_settlement(turn: Turn, leg: LegState) -> bool:
     """Contracts of this leg are gone: whether the venue may still say that it settled them. Has it asked, now and then,
-    once all fills of ours are known. False for an option that lives, and when patience has run out.
+    once all fills of ours are known; until then nothing is known of the leg. False for an option that lives, and when
+    patience has run out.
     """
     state = turn.state
-    if not has_expired(turn, leg) or (state.settling_since and turn.due(state.settling_since, PATIENCE_SECONDS)):
+    if not has_expired(turn, leg):
+        return False
+    if not state.fills_told:
+        _remark(turn, "The fills of this session could not be read, so what expired cannot be told apart from them")
+        return True
+    if state.settling_since is not None and turn.due(state.settling_since, PATIENCE_SECONDS):
         return False
     if state.settling_since is None:
         turn.update(settling_since=turn.at)
-    if turn.due(state.settlement_asked_at, ASK_AGAIN_SECONDS) and not turn.due(
-        state.fills_read_at, FRESH_FILLS_SECONDS
-    ):
+    fresh = not turn.due(state.fills_read_at, FRESH_FILLS_SECONDS)
+    if fresh and turn.due(state.settlement_asked_at, ASK_AGAIN_SECONDS):
         _ask(turn)
     return True
 
@@ -65,7 +70,8 @@ def absorb_settlements(turn: Turn, event: SettlementsRead) -> None:
     if state.settling_since is None or event.fills != sum(len(leg.fill_ids) for leg in state.legs):
         return
     if not event.ok:
-        _remark(turn, f"What the expired options settled at could not be read: {event.error}")
+        if not state.settlement_note:
+            _remark(turn, f"What the expired options settled at could not be read: {event.error}")
         return
     told = {settlement.symbol: settlement for settlement in event.settlements}
     untold: list[str] = []
@@ -90,7 +96,7 @@ def _book(turn: Turn, leg: LegState, seen: Settlement) -> None:
     """Take a leg off the books at the venue's price. Fewer contracts settled than we held: the others were closed by
     somebody else before, at a price that nobody told us.
     """
-    net = seen.size if seen.size is not None else leg.baseline - leg.held + seen.traded
+    net = seen.size if seen.size is not None else leg.baseline - leg.net + seen.traded
     ours = min(leg.held, max(leg.baseline - net, 0))
     foreign = abs(net + ours)
     fee = (seen.fee * ours / (ours + foreign)).quantize(DOLLAR_PLACES) if ours else ZERO
@@ -98,10 +104,10 @@ def _book(turn: Turn, leg: LegState, seen: Settlement) -> None:
     symbol, price = leg.instrument.symbol, f"{seen.price.normalize():f}"
     turn.update_leg(
         leg,
-        settled=ours,
-        settled_value=seen.price * ours,
-        settled_fees=fee,
-        settled_at=seen.at if ours else None,
+        settled=leg.settled + ours,
+        settled_value=leg.settled_value + seen.price * ours,
+        settled_fees=leg.settled_fees + fee,
+        settled_at=seen.at if ours else leg.settled_at,
         exit_at=max(leg.exit_at or seen.at, seen.at) if ours else leg.exit_at,
         external=leg.external + gone,
         baseline=0,

@@ -28,6 +28,12 @@ from trading.strategy.types import (
 )
 
 FINAL = (OrderStatus.CLOSED, OrderStatus.CANCELLED, OrderStatus.REJECTED)
+TOLD_AFTER_SECONDS = 1.0
+"""How much later than a position its fill may be told."""
+ABSENCES = 15
+"""So many times in a row must the venue say that it never had an order which it had accepted, until that is believed:
+asked once a second, longer than any list of its own may lag.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,8 @@ class OrderState:
 
     ``reported`` is contracts the venue says are filled, ``booked`` is contracts booked from fills. An order is
     settled when the venue called it final and every fill it spoke of is booked; until then nothing else may be sent
-    in its place.
+    in its place. ``asks`` counts the questions about it that have not settled it, ``absences`` how often in a row the
+    venue denied an order that it had accepted; ``doubted`` says that its doubt was told.
     """
 
     intent: OrderIntent
@@ -50,6 +57,9 @@ class OrderState:
     cancel_at: datetime | None = None
     code: str = ""
     detail: str = ""
+    asks: int = 0
+    absences: int = 0
+    doubted: bool = False
 
     @property
     def final(self) -> bool:
@@ -79,8 +89,11 @@ class OrderState:
             ended = report.outcome is Outcome.ACCEPTED and report.status in FINAL
             corrected = report.status if ended and self.status is OrderStatus.REJECTED else None
             return replace(self, reported=filled, venue_order_id=venue_id, status=corrected or self.status)
+        absences = self.absences + 1 if report.outcome is Outcome.ABSENT else 0
         if report.outcome is Outcome.ACCEPTED and report.status is not None:
             status = report.status
+        elif absences >= ABSENCES and self.booked >= filled:
+            status = OrderStatus.CANCELLED
         elif report.outcome in (Outcome.REJECTED, Outcome.ABSENT) and not seen:
             status = OrderStatus.REJECTED
         else:
@@ -94,6 +107,18 @@ class OrderState:
             code=report.code or ("absent" if report.outcome is Outcome.ABSENT else self.code),
             detail=report.detail or self.detail,
             asked_at=self.asked_at if status is OrderStatus.UNKNOWN and self.status is OrderStatus.UNKNOWN else None,
+            absences=absences,
+        )
+
+    def filled_by(self, fill: Fill) -> OrderState:
+        """This order after one more execution. One whose whole size was executed is over, whatever was said of it."""
+        count = self.booked + fill.size
+        return replace(
+            self,
+            booked=count,
+            reported=max(self.reported, count),
+            status=OrderStatus.CLOSED if count >= self.intent.size else self.status,
+            venue_order_id=self.venue_order_id or fill.venue_order_id,
         )
 
 
@@ -178,9 +203,16 @@ class LegState:
         return next((o for o in orders if o.intent.purpose is Purpose.STOP and (o.reported or o.booked)), None)
 
     @cached_property
+    def net(self) -> int:
+        """Contracts sold less contracts gone: what the account must show below ``baseline``. Less than zero when two
+        closes of ours both found a seller: then somebody else's contracts were bought back.
+        """
+        return self.sold - self.closed - self.external
+
+    @cached_property
     def held(self) -> int:
         """Contracts this session is short."""
-        return self.sold - self.closed - self.external
+        return max(self.net, 0)
 
     @cached_property
     def closed(self) -> int:
@@ -232,7 +264,8 @@ class LegState:
         """Dollars made on the closed contracts, before fees."""
         if not self.sold:
             return ZERO
-        return (self.sold_value * self.closed / self.sold - self.closed_value) * self.instrument.contract_value
+        ours = min(self.closed, self.sold)
+        return (self.sold_value * ours / self.sold - self.closed_value) * self.instrument.contract_value
 
     def working(self, *purposes: Purpose) -> tuple[OrderState, ...]:
         """Orders of these purposes (all if none named) that are not settled."""
@@ -278,10 +311,7 @@ class LegState:
         order = self.find(fill.client_order_id)
         if order is None or fill.fill_id in self.fill_ids:
             return self
-        count = order.booked + fill.size
-        whole = order.status is OrderStatus.REJECTED and count >= order.intent.size
-        status = OrderStatus.CLOSED if whole else order.status
-        leg = self.with_order(replace(order, booked=count, reported=max(order.reported, count), status=status))
+        leg = self.with_order(order.filled_by(fill))
         leg = replace(leg, fill_ids=(*leg.fill_ids, fill.fill_id))
         value = fill.price * fill.size
         if order.intent.purpose is Purpose.ENTRY:
@@ -292,8 +322,11 @@ class LegState:
                 entry_fees=leg.entry_fees + fill.commission,
                 entry_at=min(leg.entry_at or fill.at, fill.at),
             )
+        # What was taken for gone elsewhere was bought back by this very order, whose fill nobody had told.
+        explained = max(0, min(leg.external, leg.closed + fill.size + leg.external - leg.sold))
         return replace(
             leg,
+            external=leg.external - explained,
             exit_size=leg.exit_size + fill.size,
             exit_value=leg.exit_value + value,
             exit_fees=leg.exit_fees + fill.commission,
@@ -303,7 +336,10 @@ class LegState:
 
 @dataclass(frozen=True)
 class SessionState:
-    """Everything the strategy knows of one session."""
+    """Everything the strategy knows of one session. ``mismatches`` counts the readings in a row that differed from the
+    ledger; ``unread`` says that it stands for one that failed, which is a doubt and no evidence;
+    ``differs_since`` is when the first of them was.
+    """
 
     strategy_id: str
     params: StrategyParams
@@ -349,6 +385,9 @@ class SessionState:
     settlement_note: str = ""
     mismatches: int = 0
     attention: str = ""
+    unreadable_at: datetime | None = None
+    unread: bool = False
+    differs_since: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -359,6 +398,12 @@ class SessionState:
     def held(self) -> int:
         """Contracts held over both legs."""
         return sum(leg.held for leg in self.legs)
+
+    @property
+    def fills_told(self) -> bool:
+        """Whether every fill of ours was read again well after the account was first seen to differ."""
+        read, since = self.fills_read_at, self.differs_since
+        return read is not None and since is not None and (read - since).total_seconds() >= TOLD_AFTER_SECONDS
 
     @property
     def symbols(self) -> tuple[str, ...]:

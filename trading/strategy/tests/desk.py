@@ -16,6 +16,7 @@ from trading.strategy.events import (
     Commanded,
     Event,
     FillSeen,
+    FillsRead,
     Journal,
     Order,
     OrderReported,
@@ -142,6 +143,11 @@ class Desk:
         )
         error = "" if ok else "the read failed"
         self.send(PositionsRead(self.now, ok, rows if ok else (), open_orders, error, whole=whole))
+
+    def fills_known(self) -> None:
+        """The venue has told every fill of the session's orders."""
+        orders = (order for leg in self.state.legs for order in (*leg.orders, *leg.done, *leg.stops))
+        self.send(FillsRead(self.now, tuple(order.intent.client_order_id for order in orders)))
 
     def order(self, order: Order) -> None:
         """An operator's command."""

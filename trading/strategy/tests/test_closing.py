@@ -147,7 +147,8 @@ def test_it_books_no_price_for_contracts_that_were_closed_outside() -> None:
     call, put = desk.placed()
     desk.fill(put)
     desk.report(call, Outcome.REJECTED, code="no_position_for_reduce_only")
-    for _ in range(4):
+    for _ in range(3):
+        desk.fills_known()
         desk.positions(call=0)
         desk.wait(3)
     desk.positions()
@@ -155,6 +156,19 @@ def test_it_books_no_price_for_contracts_that_were_closed_outside() -> None:
     assert desk.state.exit_reason is ExitReason.CLOSED_OUTSIDE
     assert desk.leg(CALL).exit_price is None
     assert desk.leg(CALL).external == 10
+
+
+def test_contracts_are_not_taken_for_closed_outside_before_every_fill_of_ours_is_known() -> None:
+    desk = Desk().live()
+    desk.order(Order.STOP)
+    call, put = desk.placed()
+    desk.fill(put)
+    desk.report(call, Outcome.REJECTED, code="no_position_for_reduce_only")
+    for _ in range(3):
+        desk.positions(call=0)
+        desk.wait(2)
+    assert desk.leg(CALL).external == 0
+    assert "Venue and ledger disagree" in desk.state.attention
 
 
 def test_it_goes_back_to_live_when_venue_and_ledger_agree_again() -> None:

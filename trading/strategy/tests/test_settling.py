@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from trading.strategy.events import FillsRead, PositionsRead, ReadPositions, ReadSettlements, SettlementsRead, Tick
+from trading.strategy.events import PositionsRead, ReadPositions, ReadSettlements, SettlementsRead, Tick
 from trading.strategy.settling import ASK_AGAIN_SECONDS, PATIENCE_SECONDS
 from trading.strategy.tests.desk import Desk
 from trading.strategy.types import ExitReason, OptionType, Phase, Position, Settlement
@@ -25,8 +25,7 @@ def expired(**changes: object) -> Desk:
 def look(desk: Desk, **sizes: int) -> None:
     """Two seconds later: every fill is known, and the account shows these contracts (none, unless told)."""
     desk.now += timedelta(seconds=2)
-    known = (o.intent.client_order_id for leg in desk.state.legs for o in (*leg.orders, *leg.done))
-    desk.send(FillsRead(desk.now, tuple(known)))
+    desk.fills_known()
     desk.send(
         PositionsRead(
             desk.now,
