@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 from django.utils import timezone
 
 from trading.engine.ports import LegRecord, OrderRecord, SessionWrite, SettlementRecord, TraceStretch
@@ -25,11 +25,14 @@ from trading.strategy.schedule import trading_day
 from trading.strategy.types import Fill, OrderIntent, Phase
 
 
-def write_session(write: SessionWrite, token: int) -> None:
-    """Put one decision on disk: session, intents, reports, fills, legs, journal."""
+def write_session(write: SessionWrite, token: int) -> tuple[tuple[datetime, Journal], ...]:
+    """Put one decision on disk: session, intents, reports, fills, legs, journal; the lines that were new.
+
+    May be called again for a write whose commit was done but whose answer was lost: everything is put down once.
+    """
     at = write.at or timezone.now()
-    _update_session(write, at)
-    _add_intents(write, token, at)
+    again = _update_session(write, at)
+    _add_intents(write, token, at, again=again)
     for order in write.orders:
         _update_order(order)
     for fill in write.fills:
@@ -38,16 +41,22 @@ def write_session(write: SessionWrite, token: int) -> None:
         _add_settlement(write.session_id, settlement)
     for leg in write.record.legs:
         _save_leg(write.session_id, leg)
-    DecisionRecord.objects.bulk_create(_decision_row(write.session_id, moment, line) for moment, line in write.journal)
-    if write.traces:
+    new = _unsaid(write) if again else write.journal
+    DecisionRecord.objects.bulk_create(_decision_row(write.session_id, moment, line) for moment, line in new)
+    if write.traces and (new or not write.journal):
         add_traces((write.session_id, stretch) for stretch in write.traces)
+    return new
 
 
-def _update_session(write: SessionWrite, at: datetime) -> None:
+def _update_session(write: SessionWrite, at: datetime) -> bool:
+    """Write the row; whether it was at the write's point of the decision chain already. Then this is the same decision
+    again, or one that is no link of the chain.
+    """
     record = write.record
     closed = record.phase is Phase.CLOSED
     day = trading_day(record.activated_at or at)
-    session = StrategySession.objects.only("session_metadata").get(pk=write.session_id)
+    read = StrategySession.objects.only("session_metadata", "decision_hash", "decision_count")
+    session = read.get(pk=write.session_id)
     StrategySession.objects.filter(pk=write.session_id).update(
         phase=record.phase.value,
         status=SessionStatus.STOPPED if closed else SessionStatus.RUNNING,
@@ -61,6 +70,16 @@ def _update_session(write: SessionWrite, at: datetime) -> None:
         **_proof(write),
         **_decided(write),
     )
+    point = (write.decision_hash, write.decision_count)
+    return bool(write.decision_hash) and point == (session.decision_hash, session.decision_count)
+
+
+def _unsaid(write: SessionWrite) -> tuple[tuple[datetime, Journal], ...]:
+    """The lines of the journal that are not on disk yet."""
+    moments = [moment for moment, _ in write.journal]
+    rows = DecisionRecord.objects.filter(session_id=write.session_id, at__in=moments) if moments else None
+    said = set(rows.values_list("at", "kind", "message")) if rows is not None else set()
+    return tuple((at, line) for at, line in write.journal if (at, line.kind, line.message[:500]) not in said)
 
 
 def _decided(write: SessionWrite) -> dict[str, object]:
@@ -96,14 +115,21 @@ def _proof(write: SessionWrite) -> dict[str, object]:
     return {}
 
 
-def _add_intents(write: SessionWrite, token: int, at: datetime) -> None:
-    """Rows for the intents. A write whose commit was done but whose answer was lost is written again: its rows still
-    are intents. IntegrityError for an id that was used for anything else.
+def _add_intents(write: SessionWrite, token: int, at: datetime, *, again: bool) -> None:
+    """Rows for the intents. A write whose commit was done but whose answer was lost is written again and finds them
+    there, perhaps with what became of them. IntegrityError for an id that was used for anything else.
+
+    A lease that lapsed meanwhile has given us a new token: under an older one, a row must still be an intent or be
+    this very decision's.
     """
+    if not write.intents:
+        return
     ids = [intent.client_order_id for intent in write.intents]
-    rows = OrderLedger.objects.filter(session_id=write.session_id, client_order_id__in=ids, status="intent")
-    known = set(rows.values_list("client_order_id", flat=True)) if ids else set()
-    new = [intent for intent in write.intents if intent.client_order_id not in known]
+    rows = OrderLedger.objects.filter(session_id=write.session_id, client_order_id__in=ids)
+    if not again:
+        rows = rows.filter(Q(fencing_token=token) | Q(status="intent"))
+    known = set(rows.values_list("client_order_id", "attempt", "symbol", "side", "quantity"))
+    new = [i for i in write.intents if (i.client_order_id, i.attempt, i.symbol, i.side.value, i.size) not in known]
     OrderLedger.objects.bulk_create(_order_row(write.session_id, intent, token, at) for intent in new)
 
 

@@ -8,11 +8,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
+from django.db import Error as DatabaseRefusal
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
 from django.utils import timezone
 
@@ -30,6 +32,7 @@ from trading.engine.ports import (
     SessionWrite,
     StoreHealth,
     TraceStretch,
+    WriteRefused,
 )
 from trading.engine.vitals import WriteTimes, free_megabytes
 from trading.ledger_writes import add_traces, write_session
@@ -148,7 +151,12 @@ class DjangoStore:
     async def write(self, write: SessionWrite, *, token: int) -> None:
         """See the port."""
         with self._times.timed():
-            await self._run(_write, write, token)
+            try:
+                await self._run(_write, write, token)
+            except (InterfaceError, OperationalError):
+                raise
+            except DatabaseRefusal as refusal:
+                raise WriteRefused(str(refusal)) from refusal
 
     def sample(self, session_id: int, sample: PnlSample) -> None:
         """See the port.
@@ -341,9 +349,9 @@ def _write(write: SessionWrite, token: int) -> None:
 
 def _write_all(write: SessionWrite, token: int) -> None:
     closes = write.record.phase is Phase.CLOSED and _is_running(write.session_id)
-    write_session(write, token)
-    tell_of_write(write, closed=closes)
+    new = write_session(write, token)
+    tell_of_write(replace(write, journal=new), closed=closes)
     if closes:
         lockouts.lock_after(write.session_id, write.at or timezone.now())
-    if write.repeats:
+    if closes and write.repeats:
         _open_next_daily(write.session_id)

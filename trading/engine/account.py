@@ -60,6 +60,7 @@ class AccountDesk:
         self._reading = asyncio.Lock()
         self._waiting = False
         self._at_work: set[int] = set()
+        self._answers: dict[int, Answer | None] = {}
         self._adoptions: list[tuple[PendingCommand, Adopted]] = []
         self._heard: list[ForeignClosed] = []
         self._seen_phase: Phase | None = None
@@ -132,6 +133,7 @@ class AccountDesk:
             task.cancel()
         self._waiting = False
         self._at_work.clear()
+        self._answers.clear()
         self._adoptions.clear()
         self._heard.clear()
 
@@ -143,14 +145,23 @@ class AccountDesk:
     async def _carry_out(
         self, command: PendingCommand, work: Callable[[PendingCommand], Awaitable[Answer | None]]
     ) -> None:
-        """Do it and settle it; a lost lease leaves the command to the next worker."""
+        """Do it and settle it; a lost lease leaves the command to the next worker.
+
+        One that could not be settled is taken up again with the answer it already has: nothing is done twice.
+        """
+        known = command.command_id
         try:
-            answer = await self._answer(command, work)
+            if known not in self._answers:
+                self._answers[known] = await self._answer(command, work)
+            answer = self._answers[known]
             if answer is not None:
                 await self._settle(command, answer)
         except LeaseLost:
-            self._at_work.discard(command.command_id)
+            self._at_work.discard(known)
             return
+        except Exception:
+            log.exception("Command %s was not settled; trying again", known, extra={"event": "command_not_settled"})
+            self._at_work.discard(known)
         self._wake()
 
     async def _answer(
@@ -167,12 +178,15 @@ class AccountDesk:
             return False, {"error": f"{type(error).__name__}: {error}"[:300]}
 
     async def _settle(self, command: PendingCommand, answer: Answer) -> None:
-        """Record the outcome. LeaseLost when the command is another worker's now."""
+        """Record the outcome. LeaseLost when the command is another worker's now.
+
+        It stays ``at work``: commands that were read before this may still list it, and must not have it done again.
+        """
         token = self._token()
         if token is None:
             raise LeaseLost("no lease")
         await self._store.settle_command(command.command_id, ok=answer[0], result=answer[1], token=token)
-        self._at_work.discard(command.command_id)
+        self._answers.pop(command.command_id, None)
         self.version += 1
 
     def _share(self, mode: str, seen: AccountSeen | None) -> None:

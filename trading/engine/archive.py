@@ -14,8 +14,8 @@ log = logging.getLogger("trading.engine")
 
 
 class Archive:
-    """``tapes`` of one worker, tidied at its start and then once a day; ``keep_days`` 0 keeps them all. ``wall`` is a
-    monotonic clock in seconds.
+    """``tapes`` of one worker, tidied with its first session and then once a day; ``keep_days`` 0 keeps them all.
+    ``wall`` is a monotonic clock in seconds.
     """
 
     def __init__(self, tapes: Tapes, *, keep_days: int = 0, wall: Callable[[], float] = time.monotonic) -> None:
@@ -26,10 +26,14 @@ class Archive:
         self._chores: set[asyncio.Task[None]] = set()
 
     def look(self, open_session: str | None) -> None:
-        """Tidy up when it is time for it; only whoever holds the lease may ask."""
-        if self._wall() >= self._due:
+        """Tidy up when it is time for it; only whoever holds the lease may ask.
+
+        Not without a session at hand: there may be an open one that cannot be loaded, and its tape must be left alone.
+        With one at hand there is no other.
+        """
+        if open_session is not None and self._wall() >= self._due:
             self._due = self._wall() + DAY_SECONDS
-            self._begin(partial(self.tapes.tidy, self._keep_days, [open_session] if open_session else []))
+            self._begin(partial(self.tapes.tidy, self._keep_days, [open_session]))
 
     def pack(self, strategy_id: str) -> None:
         """Compress the tape of a session that is over."""

@@ -38,6 +38,10 @@ class ModeUnavailable(Exception):
     """This process has no venue for a session's mode; the text tells an operator what is missing."""
 
 
+class WriteRefused(Exception):
+    """The store will not take this write, however often it is tried."""
+
+
 class LeaseLost(Exception):
     """Another worker holds the engine lease; this one must not act."""
 
@@ -85,7 +89,7 @@ class Notice:
     """Something an operator should hear of that belongs to no ledger write.
 
     ``severity`` is info, warning or critical; while ``key`` is open it is told once; ``ends`` is the key of the notice
-    that this one closes.
+    that this one closes. One without a title only closes, and is told to nobody.
     """
 
     kind: str

@@ -21,6 +21,7 @@ from trading.engine.ports import (
     Store,
     Venue,
     VenueUnavailable,
+    WriteRefused,
 )
 from trading.engine.recovery import recover
 from trading.engine.tape_files import Tapes
@@ -36,7 +37,7 @@ from trading.strategy.state import SessionState
 from trading.strategy.types import ZERO, OrderIntent, Phase, Purpose
 
 log = logging.getLogger("trading.engine")
-WRITE_ATTEMPTS = 25
+WRITE_ATTEMPTS = 8
 PATIENT_ATTEMPTS = 3
 """For what may be written down later while something is held: a stop must not wait for a locked database."""
 WRITE_PAUSE_SECONDS = 0.2
@@ -110,6 +111,7 @@ class SessionRunner:
         self._ids_on_disk: frozenset[str] = frozenset()
         self._trouble: Exception | None = None
         self._refusals = 0
+        self._written = False
         self._inbox: deque[Event] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sample_at: datetime | None = None
@@ -299,19 +301,20 @@ class SessionRunner:
                 break
             except LeaseLost:
                 raise
-            except Exception:
+            except Exception as error:
                 self._refusals += 1
                 log.exception(
                     "Writing the ledger failed (attempt %d)", self._refusals, extra={"event": "ledger_write_failed"}
                 )
                 if self._refusals == TELL_ATTEMPT:
                     self._store.notice(write_failing(self.spec.session_id))
-                if attempt == attempts:
+                if attempt == attempts or isinstance(error, WriteRefused):
                     raise
                 await asyncio.sleep(WRITE_PAUSE_SECONDS)
-        if self._refusals >= TELL_ATTEMPT:
+        if self._refusals >= TELL_ATTEMPT or not self._written:
+            # An earlier process may have told of a ledger that it could not write.
             self._store.notice(write_works(self.spec.session_id))
-        self._refusals = 0
+        self._refusals, self._written = 0, True
         self.versions["decisions"] += len(write.journal)
         self.versions["orders"] += len(write.intents) + len(write.orders) + len(write.fills)
 

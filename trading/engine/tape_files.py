@@ -6,7 +6,10 @@ import gzip
 import logging
 import os
 import shutil
+import struct
+import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -47,7 +50,7 @@ class TapeFile:
             if os.write(handle, data) < len(data):
                 raise OSError("the disk is full")
         except OSError as error:
-            self.close()
+            self._let_go()
             self._stop(f"{error.strerror or error}", self._tapes.wall() + TRY_AGAIN_SECONDS)
             return False
         self._tapes.spend(len(data))
@@ -58,11 +61,16 @@ class TapeFile:
 
     def close(self) -> None:
         """Give the file back."""
+        self._let_go()
+        self._tapes.returned(self)
+
+    def _let_go(self) -> None:
         handle, self._handle = self._handle, None
         if handle is not None:
             os.close(handle)
 
     def _open(self) -> int:
+        self._tapes.lent(self)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._handle = handle
@@ -88,10 +96,26 @@ class Tapes:
         self.wall = wall
         self._day = -1
         self._spent = 0
+        self._lent: dict[Path, TapeFile] = {}
+        self._lending = threading.Lock()
+        self._packing = threading.Lock()
 
     def open(self, strategy_id: str) -> TapeFile:
         """The tape of an open session, new or to be continued; the file is made with the first line."""
-        return TapeFile(self.directory / f"{strategy_id}{OPEN}", self)
+        tape = TapeFile(self.directory / f"{strategy_id}{OPEN}", self)
+        self.lent(tape)
+        return tape
+
+    def lent(self, tape: TapeFile) -> None:
+        """Somebody writes this tape: it is neither packed nor deleted until it is returned."""
+        with self._lending:
+            self._lent[tape.path] = tape
+
+    def returned(self, tape: TapeFile) -> None:
+        """Its writer is done with it; whoever opened the same one later is not."""
+        with self._lending:
+            if self._lent.get(tape.path) is tape:
+                del self._lent[tape.path]
 
     def grants(self, size: int) -> bool:
         """Whether so many bytes are within the day's allowance."""
@@ -119,30 +143,48 @@ class Tapes:
         return sorted(path for ending in (OPEN, PACKED) for path in self.directory.glob(f"{NAMED}{ending}"))
 
     def pack(self, strategy_id: str) -> None:
-        """Compress the tape of a session that is over. Errors are logged: the plain tape is as good."""
+        """Compress the tape of a session that is over, unless somebody writes it. Errors are logged: the plain tape is
+        as good.
+        """
         source = self.directory / f"{strategy_id}{OPEN}"
         try:
-            if source.exists():
-                _pack(source)
+            with self._packing:
+                if source.exists() and source not in self._lent:
+                    size = source.stat().st_size
+                    _pack(source)
+                    self._swap(source, size)
         except OSError as error:
             log.error("The tape %s was not compressed: %s", source.name, error, extra={"event": "tape_not_packed"})
 
     def tidy(self, keep_days: int, open_sessions: Iterable[str] = ()) -> list[str]:
         """Compress what a killed worker left plain, delete tapes not written for ``keep_days`` (0 keeps all); their
-        names. Tapes of ``open_sessions`` are left alone.
+        names. Tapes of ``open_sessions`` are left alone, and those that somebody here writes or begins meanwhile.
         """
-        kept = {f"{name}{ending}" for name in open_sessions for ending in (OPEN, PACKED)}
-        for leftover in self.directory.glob(f"{NAMED}{UNFINISHED}"):
-            leftover.unlink(missing_ok=True)
-        gone = [path for path in self.all() if keep_days and path.name not in kept and self._age(path) > keep_days]
-        for path in gone:
-            path.unlink(missing_ok=True)
-        for path in self.directory.glob(f"{NAMED}{OPEN}"):
-            if path.name not in kept:
+        with self._lending:
+            kept = {*open_sessions, *(path.name.removesuffix(OPEN) for path in self._lent)}
+        with self._packing:
+            tapes = [path for path in self.all() if path.name.partition(".")[0] not in kept]
+            for leftover in self.directory.glob(f"{NAMED}{UNFINISHED}"):
+                leftover.unlink(missing_ok=True)
+            gone = [path for path in tapes if keep_days and self._age(path) > keep_days]
+            for path in gone:
+                path.unlink(missing_ok=True)
+        for path in tapes:
+            if path.name.endswith(OPEN):
                 self.pack(path.name.removesuffix(OPEN))
         if gone:
             log.info("%d old tapes were deleted", len(gone), extra={"event": "tapes_pruned"})
         return [path.name for path in gone]
+
+    def _swap(self, source: Path, size: int) -> None:
+        """Put the packed tape in the plain one's place, unless that was taken up meanwhile."""
+        part = source.with_suffix(".jsonl.gz.part")
+        with self._lending:
+            if source in self._lent or source.stat().st_size != size:
+                part.unlink(missing_ok=True)
+                return
+            part.replace(source.with_suffix(".jsonl.gz"))
+            source.unlink()
 
     def _age(self, path: Path) -> float:
         return (self.wall() - path.stat().st_mtime) / DAY_SECONDS
@@ -156,10 +198,32 @@ class Tapes:
 
 
 def _pack(source: Path) -> None:
-    """Compress beside it, keep the time of the last line, then swap: a crash in between leaves one whole tape."""
+    """Compress beside it, behind what is packed of it already, and keep the time of the last line: to be swapped for
+    it, so that a crash in between leaves one whole tape.
+    """
     part, target = source.with_suffix(".jsonl.gz.part"), source.with_suffix(".jsonl.gz")
-    with source.open("rb") as plain, gzip.open(part, "wb", compresslevel=6) as packed:
-        shutil.copyfileobj(plain, packed, MEGABYTE)
+    part.unlink(missing_ok=True)
+    packed_already = 0
+    if target.exists():
+        shutil.copyfile(target, part)
+        packed_already = _repeated(source, target)
+    if not part.exists() or packed_already < source.stat().st_size:
+        with source.open("rb") as plain, gzip.open(part, "ab", compresslevel=6) as packed:
+            plain.seek(packed_already)
+            shutil.copyfileobj(plain, packed, MEGABYTE)
     shutil.copystat(source, part)
-    part.replace(target)
-    source.unlink()
+
+
+def _repeated(source: Path, target: Path) -> int:
+    """How many bytes of a plain tape the packed one ends with: a crash between the swap and the deletion leaves both.
+
+    A packed file ends with the checksum and the size of what was packed last.
+    """
+    with target.open("rb") as packed:
+        packed.seek(-8, os.SEEK_END)
+        checksum, size = struct.unpack("<II", packed.read(8))
+    found, left = 0, size
+    with source.open("rb") as plain:
+        while left and (some := plain.read(min(left, MEGABYTE))):
+            found, left = zlib.crc32(some, found), left - len(some)
+    return size if not left and found == checksum else 0

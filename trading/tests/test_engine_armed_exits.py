@@ -12,6 +12,7 @@ import pytest_asyncio
 from django.db import OperationalError
 
 from trading.engine.ports import SessionWrite
+from trading.engine.session import WRITE_ATTEMPTS
 from trading.models import DecisionRecord, OrderLedger, StrategySession
 from trading.store import DjangoStore
 from trading.strategy.arming import armed_ids
@@ -69,7 +70,7 @@ async def test_both_closes_leave_once_although_the_database_refuses_to_write(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = await live(scene)
-    write, refusals = DjangoStore.write, iter(range(40))
+    write, refusals = DjangoStore.write, iter(range(WRITE_ATTEMPTS + 2))
     monkeypatch.setattr("trading.engine.session.WRITE_PAUSE_SECONDS", 0)
 
     async def refuse(self: DjangoStore, what: SessionWrite, *, token: int) -> None:
