@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -19,12 +20,14 @@ from trading.api.serializers import CommandRead, ControlInput, ControlRead, Hear
 from trading.selectors.runtime import current_runtime, heartbeat, trading_mode
 from trading.selectors.sessions import engine_command
 from trading.services.control import KEY_LENGTH, request_control, set_trading_mode
+from trading.services.guards import REASON_LENGTH
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "maxLength": KEY_LENGTH},
     OpenApiParameter.HEADER,
-    description="At most 80 characters; the same key gets the same answer and makes no second command.",
+    description="At most 80 characters; the same key gets the same answer and makes no second command. "
+    "That of a panic counts only while the panic is in force.",
 )
 
 
@@ -45,7 +48,7 @@ class ControlView(TradingView):
     )
     def post(self, request: Request) -> Response:
         """200 as soon as the command is stored; 403, 404, 409 `already_running`, `entries_locked`, 422."""
-        given = validated(ControlInput(data=request.data))
+        given = validated(ControlInput(data=_asked(request)))
         require_scope(request.auth, PANIC if given["action"] == "panic" else CONTROL)
         result = request_control(
             actor=caller(request),
@@ -105,6 +108,16 @@ class ModeView(TradingView):
         given = validated(ModeInput(data=request.data))
         set_trading_mode(actor=caller(request), **given, source="api", request=request._request)
         return Response(ModeRead(trading_mode()).data)
+
+
+def _asked(request: Request) -> Any:
+    """What the request holds. A panic is obeyed whatever came along with it: but for its reason, all of that is left
+    out.
+    """
+    data = request.data
+    if isinstance(data, Mapping) and data.get("action") == "panic":
+        return {"action": "panic", "reason": str(data.get("reason") or "").replace("\x00", "")[:REASON_LENGTH]}
+    return data
 
 
 def caller(request: Request) -> User:

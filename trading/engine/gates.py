@@ -72,15 +72,21 @@ class Gates:
     states: dict[str, GateState] = field(default_factory=dict)
 
     def look(self, values: Mapping[str, float | None], now: float) -> list[tuple[GateRule, GateState]]:
-        """Take readings in and return the gates that closed or opened."""
+        """Take readings in and return the gates that closed or opened. The first look at a gate counts as a turn: one
+        that had closed when an earlier process ended is open now, and somebody has been told otherwise.
+        """
         turned = []
         for rule in self.rules:
-            before = self.states.get(rule.name, GateState())
-            after = judge(rule, before, values.get(rule.name), now, self.hold_seconds)
+            before = self.states.get(rule.name)
+            after = judge(rule, before or GateState(), values.get(rule.name), now, self.hold_seconds)
             self.states[rule.name] = after
-            if after.closed is not before.closed:
+            if before is None or after.closed is not before.closed:
                 turned.append((rule, after))
         return turned
+
+    def forget(self, name: str) -> None:
+        """Judge a gate as if for the first time from now on."""
+        self.states.pop(name, None)
 
     def refusal(self) -> str:
         """Why nothing may be entered now: the closed gates with value and threshold; empty when all are open."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from trading.engine.ports import SessionSpec, SessionWrite
 from trading.engine.records import session_record
-from trading.strategy.codec import loads
+from trading.strategy.codec import CodecError, loads
 from trading.strategy.events import Journal
 from trading.strategy.state import SessionState
 from trading.strategy.types import ExitReason, Phase
@@ -23,12 +23,23 @@ class Stranded:
     @property
     def seen(self) -> tuple[SessionSpec, SessionState]:
         """What was last known of it, asking for attention."""
-        return self.spec, replace(loads(SessionState, self.spec.state), attention=self.reason)
+        bare = SessionState(strategy_id=self.spec.strategy_id, params=self.spec.params, phase=Phase.ATTENTION)
+        return self.spec, replace(_known(self.spec) or bare, attention=self.reason)
 
 
 def holds_nothing(spec: SessionSpec) -> bool:
-    """Whether a session never got as far as legs: then there is nothing at any venue to guard."""
-    return not spec.state or not loads(SessionState, spec.state).legs
+    """Whether a session never got as far as legs: then there is nothing at any venue to guard. One whose state cannot
+    be read may hold something.
+    """
+    state = _known(spec)
+    return not spec.state or (state is not None and not state.legs)
+
+
+def _known(spec: SessionSpec) -> SessionState | None:
+    try:
+        return loads(SessionState, spec.state) if spec.state else None
+    except CodecError:
+        return None
 
 
 def refused_session(spec: SessionSpec, reason: str, at: datetime) -> SessionWrite:

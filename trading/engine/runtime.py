@@ -8,36 +8,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from deltastrangle.logs import logging_context
 from trading.engine.account import READ_SECONDS, AccountDesk
 from trading.engine.archive import Archive
+from trading.engine.cadence import EngineSettings as EngineSettings
 from trading.engine.ports import LeaseLost, ModeUnavailable, PendingCommand, SessionSpec, Store, Venue, VenueHealth
 from trading.engine.refusal import Stranded, holds_nothing, refused_session
 from trading.engine.session import SessionRunner
 from trading.engine.view import WorkerFacts, runtime_view
-from trading.engine.watch import Watch, lease_lost, stranded
+from trading.engine.watch import Watch, guarded, lease_held, lease_lost, stranded
 from trading.strategy.events import Commanded, Order
 from trading.strategy.types import Phase
 
 log = logging.getLogger("trading.engine")
 WATCH_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """Cadences in wall seconds; ``speed`` is venue seconds per wall second (1 on a real venue)."""
-
-    lease_seconds: float = 3.0
-    command_poll_seconds: float = 0.5
-    publish_seconds: float = 0.25
-    loop_seconds: float = 0.1
-    balance_seconds: float = 5.0
-    sample_seconds: float = 5.0
-    speed: float = 1.0
+FAILURES_TOLD = 10
+"""So many turns of a session must fail in a row until an operator is told that nobody guards it."""
+LOADS_TRIED = 3
+T = TypeVar("T")
 
 
 class Engine:
@@ -78,6 +70,9 @@ class Engine:
         self._telling: asyncio.Task[None] | None = None
         self._stranded: Stranded | None = None
         self._refused: dict[int, str] = {}
+        self._unloaded = self._failures = 0
+        self._failing = ""
+        self._reading: asyncio.Task[None] | None = None
         self.desk = AccountDesk(
             store=store,
             venue_of=self._venue_of,
@@ -125,16 +120,47 @@ class Engine:
     async def step(self) -> None:
         """One turn: the session's events, lease, commands, publication.
 
-        While the lease surely holds, the market comes first: a quote does not wait for the database.
+        While the lease surely holds, the market comes first: a quote does not wait for the database. A session that
+        fails costs neither the lease nor the commands; its error is raised at the end.
         """
         try:
             turned = self.session if self._leads() else None
-            if turned is not None:
-                await self._run_session(turned)
+            failed = await self._try_session(turned) if turned is not None else None
             if await self._hold_lease():
                 await self._work(turned)
         except LeaseLost:
             await self._lose_lease()
+            return
+        if failed is not None:
+            raise failed
+
+    async def _try_session(self, session: SessionRunner) -> Exception | None:
+        """One turn of it, and what went wrong there; LeaseLost passes through."""
+        try:
+            await self._run_session(session)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            self._failures += 1
+            if self._failures == FAILURES_TOLD:
+                self._failing = f"The session fails at every turn: {type(error).__name__}: {error}"[:250]
+                self.store.notice(stranded(self._failing, session.spec.session_id))
+            return error
+        if self._failing:
+            self.store.notice(guarded(session.spec.session_id))
+        self._failures, self._failing = 0, ""
+        return None
+
+    async def _promptly(self, asked: Coroutine[Any, Any, T]) -> T:
+        """An answer of the database, for which the market waits no longer than a sixth of the lease. TimeoutError then:
+        it is asked again when it is due, and what comes late is let go.
+        """
+        task = asyncio.ensure_future(asked)
+        done, _ = await asyncio.wait({task}, timeout=self.settings.lease_seconds / 6)
+        if done:
+            return task.result()
+        task.add_done_callback(lambda late: late.cancelled() or late.exception())
+        raise TimeoutError("The database does not answer in time; the market goes on.")
 
     def _leads(self) -> bool:
         """Whether the lease is ours for certain, by our own clock since the last renewal."""
@@ -142,7 +168,7 @@ class Engine:
 
     async def _work(self, turned: SessionRunner | None) -> None:
         if self._is_due("commands", self.settings.command_poll_seconds):
-            self._mode = await self.store.trading_mode()
+            self._mode = await self._promptly(self.store.trading_mode())
             if self.session is None:
                 await self._load_session()
             await self._obey_commands()
@@ -205,7 +231,7 @@ class Engine:
         if not self._is_due("lease", pause):
             return self.token is not None
         asked = self._wall()
-        token = await self.store.claim_lease(self.owner, self.settings.lease_seconds)
+        token = await self._promptly(self.store.claim_lease(self.owner, self.settings.lease_seconds))
         self._leads_until = asked + self.settings.lease_seconds if token is not None else float("-inf")
         if token is None:
             await self._stand_by()
@@ -221,6 +247,7 @@ class Engine:
         self.token = token
         self._standing_by = False
         log.info("Engine lease held by %s (token %s)", self.owner, token, extra={"event": "lease_claimed"})
+        self.store.notice(lease_held(self.owner))
         if not lapsed:
             self._drop_session()
             await self._venue.connect()
@@ -256,7 +283,20 @@ class Engine:
         except ModeUnavailable as error:
             await self._refuse(spec, str(error))
             return
-        self._stranded = None
+        try:
+            await self._take_up(spec, venue)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            self._unloaded += 1
+            if self._unloaded < LOADS_TRIED:
+                raise
+            if self._stranded is None:
+                log.exception("%s cannot be taken up", spec.strategy_id, extra={"event": "session_not_loaded"})
+            self._strand(spec, f"It cannot be taken up: {type(error).__name__}: {error}"[:250])
+
+    async def _take_up(self, spec: SessionSpec, venue: Venue) -> None:
+        """Have a session of this process. Raises what keeps it from being loaded."""
         await venue.connect()
         session = SessionRunner(
             spec,
@@ -272,6 +312,9 @@ class Engine:
             sample_seconds=self.settings.sample_seconds, samples=await self.store.samples(spec.session_id)
         )
         self.session = session
+        self._stranded, self._unloaded = None, 0
+        self._failures, self._failing = 0, ""
+        self.store.notice(guarded(spec.session_id))
         self._due.pop("account", None)
 
     async def _refuse(self, spec: SessionSpec, reason: str) -> None:
@@ -282,7 +325,12 @@ class Engine:
             log.error("Session refused: %s", reason, extra={"event": "mode_refused", "strategy_id": spec.strategy_id})
             self._refused = {spec.session_id: reason}
             await self.store.write(refused_session(spec, reason, datetime.now(UTC)), token=self.token)
-        elif self._stranded is None or self._stranded.reason != reason:
+        else:
+            self._strand(spec, reason)
+
+    def _strand(self, spec: SessionSpec, reason: str) -> None:
+        """Say that nobody guards it, once; it is tried again with the next look at the commands."""
+        if self._stranded is None or self._stranded.reason != reason:
             self._stranded = Stranded(spec, reason)
             log.critical("Nobody guards %s: %s", spec.strategy_id, reason, extra={"event": "session_stranded"})
             self.store.notice(stranded(reason, spec.session_id))
@@ -314,7 +362,7 @@ class Engine:
 
     async def _obey_commands(self) -> None:
         """Carry the waiting commands out; one that fails keeps none behind it (a panic, perhaps) from being obeyed."""
-        pending = await self.store.pending_commands()
+        pending = await self._promptly(self.store.pending_commands())
         for command in pending:
             try:
                 await self._obey(command, overruled=any(_overrules(later, command) for later in pending))
@@ -382,10 +430,10 @@ class Engine:
         session = self.session
         notices = self._watch.look(
             self.venue.health(),
-            await self.store.health(),
+            await self._promptly(self.store.health()),
             session.state if session is not None else None,
-            at=self.venue.now(),
             now=self._wall(),
+            mode=session.spec.mode if session is not None else "",
             session_id=session.spec.session_id if session is not None else None,
         )
         for notice in notices:
@@ -410,8 +458,9 @@ class Engine:
 
     async def _publish_now(self) -> None:
         session = self.session
-        if self._is_due("balance", self.settings.balance_seconds) and session is not None:
-            await session.read_balance()
+        unread = session is not None and (self._reading is None or self._reading.done())
+        if session is not None and unread and self._is_due("balance", self.settings.balance_seconds):
+            self._reading = asyncio.create_task(session.read_balance())
         venue = self.venue
         facts = WorkerFacts(
             owner=self.owner,
@@ -435,6 +484,8 @@ class Engine:
                 history=session.history.points(),
                 versions=session.versions,
             )
+        if self._failing:
+            payload["attention"] = self._failing
         if self._watch is not None:
             payload["gates"] = self._watch.gates.view(self._wall())
         payload["account"] = {"version": self.desk.version}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 
 from trading.engine.gates import GateRule, Gates, GateState, said
 from trading.engine.ports import Notice, StoreHealth, VenueHealth
@@ -18,26 +17,31 @@ MOST_REJECTS = 1000
 
 
 class Watch:
-    """Holds the gates and the outage clock. Times are seconds of a monotonic clock; rejects count in venue time."""
+    """Holds the gates and the outage clock. Times are seconds of the monotonic clock that ``look`` is given."""
 
     def __init__(self, gates: Gates, *, outage_seconds: float, reject_minutes: float = 5.0) -> None:
         self.gates = gates
         self._outage_seconds = outage_seconds
-        self._reject_window = timedelta(minutes=reject_minutes)
-        self._rejects: deque[datetime] = deque(maxlen=MOST_REJECTS)
+        self._reject_seconds = reject_minutes * 60
+        self._rejects: deque[float] = deque(maxlen=MOST_REJECTS)
+        self._new_rejects = 0
+        self._mode = ""
         self._away_since: float | None = None
-        self._told = False
+        # None until the venue was reached: an earlier process may have told of an outage that is over now.
+        self._told: bool | None = None
 
     def saw(self, event: Event) -> None:
-        """Count an order that the venue rejected."""
+        """Count an order that the venue rejected, as of the next look: the venue's own clock may be days ahead."""
         if not isinstance(event, OrderReported) or event.report.outcome is not Outcome.REJECTED:
             return
         if event.report.code not in OWN_REFUSALS:
-            self._rejects.append(event.at)
+            self._new_rejects += 1
 
-    def rejects(self, now: datetime) -> int:
-        """Orders rejected within the window before ``now`` (venue time)."""
-        while self._rejects and self._rejects[0] <= now - self._reject_window:
+    def rejects(self, now: float) -> int:
+        """Orders rejected within the window before ``now``."""
+        self._rejects.extend([now] * self._new_rejects)
+        self._new_rejects = 0
+        while self._rejects and self._rejects[0] <= now - self._reject_seconds:
             self._rejects.popleft()
         return len(self._rejects)
 
@@ -47,22 +51,32 @@ class Watch:
         store: StoreHealth,
         state: SessionState | None,
         *,
-        at: datetime,
         now: float,
         session_id: int | None,
+        mode: str = "",
     ) -> list[Notice]:
-        """Take the readings in; what an operator should hear of comes back."""
-        values = readings(venue, store, self.rejects(at), state)
+        """Take the readings in; what an operator should hear of comes back. ``mode`` is that of the session, if any:
+        what one venue rejects says nothing of another.
+        """
+        self._enter_mode(mode)
+        values = readings(venue, store, self.rejects(now), state)
         turned = self.gates.look(values, now)
         # Nobody waits for a gate without a session; one that opens again ends what may have been told before.
         told = [(rule, gate) for rule, gate in turned if session_id is not None or not gate.closed]
         found = [gate_notice(rule, gate, session_id) for rule, gate in told]
         return [*found, *self._outage(venue, now, session_id, holds=state is not None and state.held > 0)]
 
+    def _enter_mode(self, mode: str) -> None:
+        if mode and self._mode and mode != self._mode:
+            self._rejects.clear()
+            self._new_rejects = 0
+            self.gates.forget("rejects")
+        self._mode = mode or self._mode
+
     def _outage(self, venue: VenueHealth, now: float, session_id: int | None, *, holds: bool) -> list[Notice]:
         if venue.connected:
             told, self._told, self._away_since = self._told, False, None
-            return [_back()] if told else []
+            return [_back()] if told is not False else []
         self._away_since = now if self._away_since is None else self._away_since
         if self._told or session_id is None or now - self._away_since < self._outage_seconds:
             return []
@@ -91,12 +105,15 @@ def readings(
 
 
 def gate_notice(rule: GateRule, state: GateState, session_id: int | None) -> Notice:
-    """A gate that closed, or that opened again."""
+    """A gate that closed, or that opened again. One that was never closed here ends what an earlier process told, and
+    tells nothing itself: at the first look its reading may still be unknown.
+    """
     key = f"gate_{rule.name}"
     if state.closed:
         title, message = f"Entries stopped by the gate: {rule.label}", f"{said(rule, state)}. Exits go on."
         return Notice("gate_closed", "warning", title, message, key, session_id)
-    return Notice("gate_opened", "info", f"Gate open again: {rule.label}", "", f"{key}_open", session_id, ends=key)
+    title = f"Gate open again: {rule.label}" if state.since is not None else ""
+    return Notice("gate_opened", "info", title, "", f"{key}_open", session_id, ends=key)
 
 
 def write_failing(session_id: int) -> Notice:
@@ -117,10 +134,22 @@ def lease_lost(owner: str) -> Notice:
     return Notice("lease_lost", "warning", "The engine lease was lost", message, "lease_lost")
 
 
+def lease_held(owner: str) -> Notice:
+    """A worker took the lease: whoever lost it before, it is in good hands."""
+    title = "The engine lease is held again"
+    return Notice("lease_held", "info", title, f"By {owner}.", "lease_held", ends="lease_lost")
+
+
 def stranded(reason: str, session_id: int) -> Notice:
     """An open session that holds something has no venue in this process."""
     title = "Nobody guards the open session"
     return Notice("stranded", "critical", title, reason, f"stranded:{session_id}", session_id)
+
+
+def guarded(session_id: int) -> Notice:
+    """An open session was loaded: it has a venue."""
+    key, title = f"guarded:{session_id}", "The open session is guarded again"
+    return Notice("guarded", "info", title, "", key, session_id, ends=f"stranded:{session_id}")
 
 
 def _back() -> Notice:

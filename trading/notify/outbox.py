@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from trading.models import Alert, AlertStatus
@@ -24,14 +24,16 @@ def due(now: datetime) -> list[Alert]:
 
 
 def claim(alert: Alert, now: datetime) -> bool:
-    """Take the right to make the next attempt; False when another process has it."""
-    mine = Alert.objects.filter(_due(now), pk=alert.pk, status=AlertStatus.PENDING, attempts=alert.attempts)
+    """Take the right to make the next attempt; False when another process has it, or it became worse meanwhile."""
+    mine = _as_read(alert).filter(_due(now), attempts=alert.attempts)
     return mine.update(attempts=F("attempts") + 1, next_attempt_at=now + pause_after(alert.attempts + 1)) == 1
 
 
 def settle(alert: Alert, *, error: str) -> None:
-    """Write down how the attempt that was claimed went. After the last failed one the alert is given up."""
-    row = Alert.objects.filter(pk=alert.pk, status=AlertStatus.PENDING)
+    """Write down how the attempt that was claimed went. After the last failed one the alert is given up. One that
+    became worse meanwhile is due anew, and stays so.
+    """
+    row = _as_read(alert)
     if not error:
         row.update(status=AlertStatus.SENT, sent_at=timezone.now(), next_attempt_at=None, error="")
     elif alert.attempts + 1 >= MOST_ATTEMPTS:
@@ -42,12 +44,16 @@ def settle(alert: Alert, *, error: str) -> None:
 
 def keep(alert: Alert) -> None:
     """No destination takes this severity: it stays on the page only."""
-    Alert.objects.filter(pk=alert.pk, status=AlertStatus.PENDING).update(status=AlertStatus.KEPT, next_attempt_at=None)
+    _as_read(alert).update(status=AlertStatus.KEPT, next_attempt_at=None)
 
 
 def pause_after(attempts: int) -> timedelta:
     """How long to wait after the ``attempts``-th attempt: doubling, an hour at most."""
     return timedelta(seconds=min(FIRST_PAUSE_SECONDS * 2 ** (attempts - 1), LONGEST_PAUSE_SECONDS))
+
+
+def _as_read(alert: Alert) -> QuerySet[Alert]:
+    return Alert.objects.filter(pk=alert.pk, status=AlertStatus.PENDING, severity=alert.severity)
 
 
 def _due(now: datetime) -> Q:

@@ -34,7 +34,7 @@ class AlertSender:
         self._destinations = destinations
         self._stuck = stuck
         self._patience = patience
-        self._failed: dict[int, frozenset[int]] = {}
+        self._failed: dict[tuple[int, str], frozenset[int]] = {}
         self._told: list[Notice] = []
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -66,8 +66,9 @@ class AlertSender:
             return False
         if not outbox.claim(alert, timezone.now()):
             return False
-        # Whoever has it already is spared the repetition; after a restart that is forgotten.
-        left = self._failed.get(alert.pk)
+        # Whoever has it already is spared the repetition; after a restart that is forgotten. Nobody has one that became
+        # worse.
+        left = self._failed.get((alert.pk, alert.severity))
         outcomes = deliver(
             [d for d in takers if left is None or d.address.number in left],
             f"[{alert.severity}] {alert.title}",
@@ -76,21 +77,22 @@ class AlertSender:
             patience=self._patience,
         )
         failed = [outcome for outcome in outcomes if outcome.error]
-        self._remember(alert.pk, frozenset(outcome.address.number for outcome in failed))
+        self._remember((alert.pk, alert.severity), frozenset(outcome.address.number for outcome in failed))
         outbox.settle(alert, error="; ".join(f"{outcome.address} {outcome.error}" for outcome in failed))
         for outcome in failed:
             log.warning("Alert %s: %s %s", alert.pk, outcome.address, outcome.error, extra={"event": "alert_failed"})
         return not failed
 
-    def _remember(self, alert_id: int, failed: frozenset[int]) -> None:
-        self._failed.pop(alert_id, None)
+    def _remember(self, key: tuple[int, str], failed: frozenset[int]) -> None:
+        self._failed.pop(key, None)
         if failed:
-            self._failed[alert_id] = failed
+            self._failed[key] = failed
         while len(self._failed) > MOST_REMEMBERED:
             del self._failed[next(iter(self._failed))]
 
     def _tell_stuck(self) -> None:
-        stuck = list(self._stuck())
+        # Whether an end is news is known to the database alone.
+        stuck = [notice for notice in self._stuck() if not notice.ends]
         for notice in stuck:
             if notice not in self._told:
                 takers = [d for d in self._destinations if d.address.takes(notice.severity)]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from trading.engine.ports import Notice, SessionWrite
-from trading.models import PositionLedger, Severity, StrategySession
+from trading.models import Alert, PositionLedger, Severity, StrategySession
 from trading.notify.raising import raise_alert, resolve_alert
 from trading.strategy.events import Journal
 from trading.strategy.types import ZERO, ExitReason
@@ -43,9 +43,14 @@ def tell_of_write(write: SessionWrite, *, closed: bool) -> None:
 
 
 def keep_notice(notice: Notice) -> None:
-    """Put what the engine noticed outside of a ledger write on file; a notice that ends another closes that one."""
+    """Put what the engine noticed outside of a ledger write on file. A notice that ends another closes that one, and is
+    itself told once for each that it ended: an engine that was just started cannot know whether there was one. Without
+    a title it is not told.
+    """
     if notice.ends:
         resolve_alert(notice.ends)
+        if not notice.title or not _ends_something(notice):
+            return
     raise_alert(
         kind=notice.kind,
         severity=notice.severity,
@@ -54,6 +59,11 @@ def keep_notice(notice: Notice) -> None:
         key=notice.key,
         session_id=notice.session_id,
     )
+
+
+def _ends_something(notice: Notice) -> bool:
+    began = Alert.objects.filter(dedup_key=notice.ends).order_by("-id").first()
+    return began is not None and not Alert.objects.filter(dedup_key=notice.key, pk__gt=began.pk).exists()
 
 
 def _news(line: Journal) -> tuple[Severity, str] | None:
@@ -100,6 +110,7 @@ LINES: Final[Mapping[str, Callable[[Journal], tuple[Severity, str] | None]]] = {
 def _tell_of_end(write: SessionWrite) -> None:
     session = StrategySession.objects.get(pk=write.session_id)
     resolve_alert(f"{ATTENTION}:{session.pk}")
+    resolve_alert(f"stranded:{session.pk}")
     if session.activated_at is None:
         return
     net = realised_net(session.pk)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.models import User
@@ -27,7 +28,7 @@ from trading.models import (
 from trading.nudge import nudge
 from trading.opening import AlreadyRunning, open_session
 from trading.selectors.runtime import running_session
-from trading.services.guards import check_reason, invalid, require_operator
+from trading.services.guards import REASON_LENGTH, check_reason, invalid, require_operator
 from trading.services.sessions import cleanup_sessions
 from trading.services.starting import chosen_configuration, require_startable
 from trading.services.trading_mode import halt, set_trading_mode
@@ -99,12 +100,15 @@ def request_control(
 
     ``now`` enters at once instead of at the configured time; ``leave_open`` hands the position over instead of closing
     it. The same ``idempotency_key`` gets the same answer and makes no second command. A panic halts the platform before
-    anything else. Raises ``PermissionRefused``, ``InvalidInput`` (action, mode, expired date), ``NotFound``
+    anything else, and is refused to those alone who may not: its reason is cut to fit, and its key counts only while
+    that panic is in force. Raises ``PermissionRefused``, ``InvalidInput`` (action, mode, expired date), ``NotFound``
     (configuration), ``AlreadyRunning``, ``EntriesLocked`` and ``CommandPending``. Every call is audited.
     """
     asked = ControlRequest(
         actor, action, configuration_id, configuration_name, now, reason, leave_open, idempotency_key, source
     )
+    if action == "panic":
+        asked = _fitting(asked)
     try:
         result = _carry_out(asked)
     except ApplicationError as error:
@@ -116,12 +120,12 @@ def request_control(
 
 def _carry_out(asked: ControlRequest) -> ControlResult:
     require_operator(actor=asked.actor, source=asked.source)
+    if asked.action == "panic":
+        return _panic(asked)
     _check(asked)
     earlier = _replay(asked)
     if earlier is not None:
         return earlier
-    if asked.action == "panic":
-        halt(actor=asked.actor, reason=asked.reason)
     try:
         with transaction.atomic():
             return _answer(_issue(asked), asked)
@@ -133,6 +137,42 @@ def _carry_out(asked: ControlRequest) -> ControlResult:
         return earlier
 
 
+def _fitting(asked: ControlRequest) -> ControlRequest:
+    """A panic, with what came along made to fit: it is refused for none of that."""
+    reason = asked.reason.replace("\x00", "")[:REASON_LENGTH]
+    key = asked.idempotency_key if len(asked.idempotency_key) <= KEY_LENGTH else ""
+    return replace(asked, reason=reason, idempotency_key=key, now=False, leave_open=False)
+
+
+def _panic(asked: ControlRequest) -> ControlResult:
+    """Halt, then have what runs closed. A key that answers for anything else does not keep that from happening."""
+    halted_before = halt(actor=asked.actor, reason=asked.reason)
+    earlier = _standing_panic(asked)
+    if earlier is not None and halted_before:
+        return _answer(earlier, asked)
+    if _keyed(asked).exists():
+        asked = replace(asked, idempotency_key="")
+    try:
+        with transaction.atomic():
+            return _answer(_issue(asked), asked)
+    except IntegrityError:
+        twin = _standing_panic(asked)
+        if twin is None:
+            raise
+        return _answer(twin, asked)
+
+
+def _standing_panic(asked: ControlRequest) -> EngineCommand | None:
+    """The panic of this key, unless another session has been started since."""
+    command = _keyed(asked).filter(action="panic").select_related("session").first()
+    running = running_session()
+    return command if running is None or (command and command.session_id == running.pk) else None
+
+
+def _keyed(asked: ControlRequest) -> QuerySet[EngineCommand]:
+    return EngineCommand.objects.exclude(idempotency_key="").filter(idempotency_key=asked.idempotency_key)
+
+
 def _check(asked: ControlRequest) -> None:
     if asked.action not in ACTIONS:
         raise invalid("action", f"action must be one of {', '.join(ACTIONS)}")
@@ -142,10 +182,7 @@ def _check(asked: ControlRequest) -> None:
 
 
 def _replay(asked: ControlRequest) -> ControlResult | None:
-    if not asked.idempotency_key:
-        return None
-    found = EngineCommand.objects.filter(idempotency_key=asked.idempotency_key)
-    command = found.select_related("session", "configuration").first()
+    command = _keyed(asked).select_related("session", "configuration").first()
     if command is None:
         return None
     # A restart with nothing running is stored as the start it became.

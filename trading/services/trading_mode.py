@@ -11,12 +11,14 @@ from accounts.models import User
 from accounts.services import record_event
 from deltastrangle.exceptions import ApplicationError
 from trading.models import TradingMode, TradingModeChoice
-from trading.notify import raise_alert
+from trading.notify import raise_alert, resolve_alert
 from trading.nudge import nudge
 from trading.services.guards import REASON_LENGTH, check_reason, invalid, require_operator
 
 RESUME: Final = "RESUME"
 """The word that must be typed to leave the halted mode."""
+PANIC: Final = "panic"
+"""Key of the alert that stays open while a panic is in force."""
 
 
 def set_trading_mode(
@@ -54,14 +56,19 @@ def set_trading_mode(
     return row
 
 
-def halt(*, actor: User | None, reason: str) -> None:
-    """Latch the platform in a transaction of its own: nothing that follows may undo it. Checks no permission."""
+def halt(*, actor: User | None, reason: str) -> bool:
+    """Latch the platform in a transaction of its own: nothing that follows may undo it. Whether it was halted before.
+    Checks no permission.
+    """
     why = f"Panic: {reason}"[:REASON_LENGTH] if reason else "Panic"
     with transaction.atomic():
-        _store_mode(_mode_row(), actor, TradingModeChoice.HALTED, why)
+        row = _mode_row()
+        before = row.mode
+        _store_mode(row, actor, TradingModeChoice.HALTED, why)
         who = f" by {actor.email}" if actor else ""
         message = f"{why}{who}. Everything is being closed; nothing starts until RESUME is typed."
-        raise_alert(kind="panic", severity="critical", title="Panic: trading is halted", message=message, key="panic")
+        raise_alert(kind="panic", severity="critical", title="Panic: trading is halted", message=message, key=PANIC)
+    return before == TradingModeChoice.HALTED
 
 
 def _switch_mode(actor: User | None, mode: str, reason: str, confirm: str) -> tuple[TradingMode, str]:
@@ -73,6 +80,8 @@ def _switch_mode(actor: User | None, mode: str, reason: str, confirm: str) -> tu
     if before == TradingModeChoice.HALTED and mode != before and confirm != RESUME:
         raise invalid("confirm", f"Trading is halted. Type {RESUME} to confirm that it may go on.")
     _store_mode(row, actor, TradingModeChoice(mode), reason)
+    if mode != TradingModeChoice.HALTED:
+        resolve_alert(PANIC)
     return row, before
 
 

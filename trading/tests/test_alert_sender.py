@@ -159,6 +159,74 @@ def test_a_repetition_goes_only_where_it_failed(desk: Desk) -> None:
     assert len(desk.received) == 1
 
 
+def two(first: Any, pager: Any) -> list[Destination]:
+    """A destination for everything, and one for what is critical."""
+    everything, critical = parse_addresses("json://all/,critical=json://pager/")
+    return [Destination(everything, first), Destination(critical, pager)]
+
+
+def test_what_becomes_worse_while_it_is_sent_is_sent_again_at_once() -> None:
+    got: list[tuple[str, str]] = []
+
+    def slow(_title: str, _body: str, severity: str) -> bool:
+        got.append(("all", severity))
+        raised(severity="critical")
+        return True
+
+    def pager(_title: str, _body: str, severity: str) -> bool:
+        got.append(("pager", severity))
+        return True
+
+    alert = raised()
+    sender = AlertSender(two(slow, pager))
+    sender.step()
+    alert.refresh_from_db()
+    assert (alert.severity, alert.status, alert.attempts) == ("critical", "pending", 0)
+    sender.step()
+    alert.refresh_from_db()
+    assert sorted(got) == [("all", "critical"), ("all", "warning"), ("pager", "critical")]
+    assert (alert.status, alert.attempts) == ("sent", 1)
+
+
+def test_what_becomes_worse_during_its_last_attempt_is_not_given_up() -> None:
+    def failing(_title: str, _body: str, severity: str) -> bool:
+        raised(severity="critical")
+        return False
+
+    alert = raised()
+    Alert.objects.update(attempts=outbox.MOST_ATTEMPTS - 1)
+    AlertSender([destination(failing)]).step()
+    alert.refresh_from_db()
+    assert (alert.severity, alert.status, alert.error) == ("critical", "pending", "")
+
+
+def test_what_becomes_worse_after_it_failed_goes_to_all_who_should_have_it() -> None:
+    paged: list[str] = []
+    answers = iter([False, True])
+
+    def pager(title: str, *_: str) -> bool:
+        paged.append(title)
+        return True
+
+    sender = AlertSender(two(lambda *_: next(answers), pager))
+    alert = raised()
+    assert sender.step() == 0
+    raised(severity="critical")
+    assert sender.step() == 1
+    alert.refresh_from_db()
+    assert (paged, alert.status) == (["[critical] Stop hit"], "sent")
+
+
+def test_what_became_worse_since_it_was_read_is_not_sent_as_it_was() -> None:
+    alert = raised()
+    [read] = outbox.due(timezone.now())
+    raised(severity="critical")
+    assert not outbox.claim(read, timezone.now())
+    outbox.keep(read)
+    alert.refresh_from_db()
+    assert (alert.status, alert.attempts) == ("pending", 0)
+
+
 def test_two_processes_send_it_once() -> None:
     sent: list[str] = []
 
@@ -223,7 +291,10 @@ async def test_a_session_is_entered_and_closed_while_a_destination_hangs(hanging
 
 
 def test_what_cannot_be_written_to_the_database_is_told_at_once_and_once(desk: Desk) -> None:
-    stuck = [Notice("ledger_write", "critical", "The ledger cannot be written", "", "ledger_write")]
+    stuck = [
+        Notice("ledger_write", "critical", "The ledger cannot be written", "", "ledger_write"),
+        Notice("venue_back", "info", "Perhaps no news", "", "venue_back", ends="venue_away"),
+    ]
     sender = AlertSender(build(parse_addresses(desk.url)), stuck=lambda: stuck)
     sender.step()
     sender.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +15,14 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent
 from deltastrangle.exceptions import NotFound, PermissionRefused
+from trading.engine import watch
 from trading.engine.ports import Notice
 from trading.models import Alert, AlertStatus, EngineLease, RuntimeSnapshot
 from trading.notify import raise_alert, resolve_alert
 from trading.notify.addresses import parse_addresses
 from trading.notify.told import keep_notice
 from trading.services.alerts import acknowledge_alert, acknowledge_all
-from trading.services.control import request_control
+from trading.services.control import request_control, set_trading_mode
 from trading.services.worker_watch import check_worker
 from trading.tests import factories_control as make
 
@@ -89,6 +91,63 @@ def test_what_is_over_is_closed_and_its_end_is_news() -> None:
     assert away.status == "pending"
     assert (back.kind, back.acknowledged_at) == ("venue_back", None)
     assert not resolve_alert("venue_away")
+
+
+def test_an_end_is_told_once_for_each_beginning_and_never_without_one() -> None:
+    away = Notice("venue_away", "critical", "Away", "", "venue_away")
+    back = Notice("venue_back", "info", "Back", "", "venue_back", ends="venue_away")
+    for notice in (back, away, back, back, away, back):
+        keep_notice(notice)
+    assert [alert.kind for alert in Alert.objects.order_by("id")] == ["venue_away", "venue_back"] * 2
+
+
+def test_an_end_is_news_to_who_acknowledged_the_beginning() -> None:
+    keep_notice(Notice("venue_away", "critical", "Away", "", "venue_away"))
+    acknowledge_all(actor=None, source="command")
+    keep_notice(Notice("venue_back", "info", "Back", "", "venue_back", ends="venue_away"))
+    assert Alert.objects.get(acknowledged_at=None).kind == "venue_back"
+
+
+def test_an_end_without_a_title_closes_and_says_nothing() -> None:
+    keep_notice(Notice("gate_closed", "warning", "Closed", "", "gate_x"))
+    keep_notice(Notice("gate_opened", "info", "", "", "gate_x_open", ends="gate_x"))
+    assert Alert.objects.get().acknowledged_at is not None
+
+
+def test_information_takes_the_place_of_the_one_before_and_is_sent_anew() -> None:
+    first = raised(severity="info")
+    Alert.objects.update(status=AlertStatus.SENT)
+    second = raised(severity="info")
+    assert (second.pk > first.pk, second.status) == (True, "pending")
+    assert Alert.objects.get(acknowledged_at=None) == second
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        (watch.lease_lost("host:1"), watch.lease_held("host:2")),
+        (replace(watch.stranded("no keys", 7), session_id=None), replace(watch.guarded(7), session_id=None)),
+    ],
+    ids=["lease", "session"],
+)
+def test_what_an_engine_takes_up_again_is_closed_and_told(begin: Notice, end: Notice) -> None:
+    for notice in (end, begin, end, begin):
+        keep_notice(notice)
+    told = Alert.objects.order_by("id")
+    assert [alert.kind for alert in told] == [begin.kind, end.kind, begin.kind]
+    assert told[0].acknowledged_at is not None
+
+
+def test_a_panic_after_a_resume_is_a_panic_of_its_own() -> None:
+    for reason in ("first", "first, pressed again"):
+        request_control(actor=None, source="command", action="panic", reason=reason)
+    set_trading_mode(actor=None, mode="halted", source="command")
+    assert Alert.objects.get().acknowledged_at is None
+    set_trading_mode(actor=None, mode="active", confirm="RESUME", source="command")
+    request_control(actor=None, source="command", action="panic", reason="second")
+    first, second = Alert.objects.order_by("id")
+    assert (first.count, first.acknowledged_at is None) == (2, False)
+    assert (second.kind, second.status, second.acknowledged_at) == ("panic", "pending", None)
 
 
 def test_a_panic_is_told_with_who_and_why() -> None:
@@ -206,6 +265,20 @@ def test_its_return_closes_the_alert() -> None:
     down, back = Alert.objects.order_by("id")
     assert down.acknowledged_at is not None
     assert (back.kind, back.severity) == ("worker_back", "info")
+
+
+@pytest.mark.usefixtures("watching")
+def test_its_second_return_is_told_too() -> None:
+    opened_before(60)
+    for _ in range(2):
+        silent_for(20)
+        check_worker()
+        RuntimeSnapshot.objects.update(updated_at=timezone.now())
+        check_worker()
+        RuntimeSnapshot.objects.all().delete()
+        EngineLease.objects.all().delete()
+        Alert.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    assert [alert.kind for alert in Alert.objects.order_by("id")] == ["worker_down", "worker_back"] * 2
 
 
 @pytest.mark.usefixtures("watching")

@@ -147,6 +147,25 @@ def test_stop_panic_and_restart_answer_in_the_references_words(api: APIClient) -
     assert post(api, action="restart").json()["code"] == "entries_locked"
 
 
+@pytest.mark.parametrize(
+    "along",
+    [
+        {"reason": "x" * 400},
+        {"reason": "nul\x00"},
+        {"configuration_id": 0},
+        {"configuration_id": "none"},
+        {"now": "perhaps"},
+        {"nonsense": True},
+    ],
+)
+def test_a_panic_halts_whatever_came_along_with_it(api: APIClient, along: dict[str, Any]) -> None:
+    make.session()
+    response = post(api, action="panic", **along)
+    assert (response.status_code, response.json()["status"]) == (200, "panic")
+    assert TradingMode.objects.get().mode == "halted"
+    assert len(EngineCommand.objects.get(action="panic").reason) <= 255
+
+
 @pytest.mark.parametrize("action", ["start", "stop", "restart", "panic"])
 def test_a_viewer_may_not_control(viewer: APIClient, action: str) -> None:
     make.configuration()

@@ -56,6 +56,16 @@ def test_many_starts_with_one_key_get_one_answer() -> None:
     assert (StrategySession.objects.count(), EngineCommand.objects.count()) == (1, 1)
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_many_panics_with_one_key_get_one_answer(running: bool) -> None:
+    if running:
+        make.session()
+    answers = at_once(lambda: request_control(actor=None, source="command", action="panic", idempotency_key="k"))
+    assert isinstance(answers[0], ControlResult)
+    assert answers == [answers[0]] * MANY
+    assert EngineCommand.objects.count() == 1
+
+
 @pytest.mark.parametrize("action", ["panic", "stop"])
 def test_many_at_once_make_one_command(action: str) -> None:
     make.session()

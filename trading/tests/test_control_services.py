@@ -12,7 +12,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import AuditEvent
 from deltastrangle.exceptions import Conflict, InvalidInput, NotFound, PermissionRefused
-from trading.models import EngineCommand, StrategySession, TradingMode
+from trading.models import EngineCommand, StrategySession, TradingConfiguration, TradingMode
 from trading.opening import open_session
 from trading.services.control import ControlResult, request_control, set_trading_mode
 from trading.tests import factories_control as make
@@ -235,6 +235,67 @@ def test_panic_without_a_session_still_halts() -> None:
     result = ask("panic")
     assert (result.status, result.message) == ("stopped", "No active strategy to panic close")
     assert TradingMode.objects.get().mode == "halted"
+
+
+def resume() -> None:
+    """Leave the halted mode, as an operator does."""
+    set_trading_mode(actor=None, mode="active", confirm="RESUME", source="command")
+
+
+def test_panic_again_with_its_key_gets_the_same_answer_while_it_is_in_force() -> None:
+    session = make.session()
+    first = ask("panic", idempotency_key="abc")
+    make.settle(EngineCommand.objects.get())
+    assert ask("panic", idempotency_key="abc") == first
+    make.close(session)
+    assert ask("panic", idempotency_key="abc") == first
+    assert EngineCommand.objects.count() == 1
+
+
+def test_panic_with_a_key_of_before_the_resume_halts_and_closes_what_runs_now() -> None:
+    make.close(make.session())
+    ask("panic", idempotency_key="abc")
+    resume()
+    session = open_session(configuration=TradingConfiguration.objects.get(), started_by=None)
+    answer = ask("panic", idempotency_key="abc")
+    assert (answer.status, answer.session_id) == ("panic", session.pk)
+    assert TradingMode.objects.get().mode == "halted"
+    assert EngineCommand.objects.get(status="pending", idempotency_key="").session == session
+    assert ask("panic", idempotency_key="abc") == answer
+
+
+def test_panic_with_its_key_after_a_resume_acts_anew_on_the_same_session() -> None:
+    make.session()
+    first = ask("panic", idempotency_key="abc")
+    make.settle(EngineCommand.objects.get())
+    resume()
+    second = ask("panic", idempotency_key="abc")
+    assert (second.status, second.session_id) == (first.status, first.session_id)
+    assert second.command_id != first.command_id
+    assert TradingMode.objects.get().mode == "halted"
+
+
+@pytest.mark.parametrize("key", ["used", "k" * 81])
+def test_panic_is_not_refused_for_its_key(key: str) -> None:
+    make.configuration()
+    ask("start", idempotency_key="used")
+    assert ask("panic", idempotency_key=key).status == "panic"
+    assert TradingMode.objects.get().mode == "halted"
+
+
+def test_panic_is_not_refused_for_settings_that_mean_nothing_to_it() -> None:
+    make.session()
+    first = ask("panic", idempotency_key="abc")
+    assert ask("panic", idempotency_key="abc", now=True) == ask("panic", leave_open=True) == first
+
+
+@pytest.mark.parametrize(("reason", "kept"), [("x" * 300, "x" * 255), ("nul\x00 crash", "nul crash")])
+def test_panic_with_a_reason_that_does_not_fit_keeps_what_fits(reason: str, kept: str) -> None:
+    make.session()
+    assert ask("panic", reason=reason).status == "panic"
+    assert EngineCommand.objects.get().reason == kept
+    mode = TradingMode.objects.get()
+    assert (mode.mode, mode.reason) == ("halted", f"Panic: {kept}"[:255])
 
 
 def test_panic_halts_even_when_its_command_cannot_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:

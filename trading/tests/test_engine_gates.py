@@ -38,11 +38,16 @@ class FeltVenue(SimulatedVenue):
         return self.feels
 
 
+def new_watch() -> Watch:
+    """A watch that has seen nothing yet."""
+    return Watch(Gates(RULES, hold_seconds=3.0), outage_seconds=5.0)
+
+
 class GatedRig(Rig):
     """A rig whose engine has gates; it publishes at every look, and a wall second passes at every step."""
 
     def __init__(self) -> None:
-        self.watch = Watch(Gates(RULES, hold_seconds=3.0), outage_seconds=5.0)
+        self.watch = new_watch()
         super().__init__()
         self.venue = FeltVenue(self.exchange, self.faults)
         self.engine = self.new_engine()
@@ -58,6 +63,15 @@ class GatedRig(Rig):
             wall=lambda: next(self.ticks) * 0.2,
             watch=self.watch,
         )
+
+    async def restart(self, owner: str = "rig") -> None:
+        """Another worker, which remembers neither gates nor outages."""
+        assert self.engine.session is not None
+        self.engine.session.abandon()
+        self.watch = new_watch()
+        self.venue = FeltVenue(self.exchange, self.faults)
+        self.engine = self.new_engine(owner)
+        await self.step(0)
 
     def feel(self, **changes: float) -> None:
         """How the venue feels from now on."""
@@ -141,6 +155,25 @@ async def test_an_outage_is_told_and_so_is_its_end(rig: GatedRig) -> None:
     assert told[-2:] == ["venue_away", "venue_back"]
     away = await Alert.objects.aget(kind="venue_away")
     assert (away.severity, away.count, away.acknowledged_at is None) == ("critical", 1, False)
+
+
+async def test_what_was_wrong_when_a_worker_ended_is_closed_by_the_next_and_told_when_it_comes_again(
+    rig: GatedRig,
+) -> None:
+    await rig.start(max_hold_minutes=60)
+    await rig.until_live()
+    known = len(await rig.told())
+    for _ in range(2):
+        FeltVenue.feels = VenueHealth(False, "socket closed", round_trip_p99_ms=2500.0)
+        for _ in range(20):
+            await rig.step()
+        await rig.told()
+        rig.feel()
+        await rig.restart()
+        for _ in range(5):
+            await rig.step()
+    assert (await rig.told())[known:] == ["gate_closed", "venue_away", "venue_back"] * 2
+    assert not await Alert.objects.filter(kind__in=["gate_closed", "venue_away"], acknowledged_at=None).aexists()
 
 
 async def test_an_entry_asks_for_the_trading_mode_of_this_moment(rig: GatedRig) -> None:

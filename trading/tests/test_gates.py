@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -18,6 +18,7 @@ from trading.tests.rig import MORNING
 
 LATENCY = GateRule("venue_latency", "Venue latency", "ms", close=2000, reopen=1000)
 DISK = GateRule("disk_space", "Disk space", "MB", close=500, reopen=1000, below=True)
+REJECTS = GateRule("rejects", "Rejected orders", "in 5 min", close=3, reopen=1)
 HOLD = 30.0
 GOOD = VenueHealth(True)
 AWAY = VenueHealth(False, "socket closed")
@@ -120,18 +121,65 @@ def test_every_reading_has_its_gate() -> None:
 
 def test_rejects_are_forgotten_after_five_minutes_and_our_own_refusals_do_not_count() -> None:
     watch = Watch(Gates((), HOLD), outage_seconds=30)
+    counted = []
     for minute, code in ((0, "unavailable"), (1, "trading_mode"), (2, "unavailable")):
-        report = OrderReport("ds1-CE-e1", Outcome.REJECTED, code=code)
-        watch.saw(OrderReported(MORNING + timedelta(minutes=minute), report))
-    assert watch.rejects(MORNING + timedelta(minutes=3)) == 2
-    assert watch.rejects(MORNING + timedelta(minutes=6)) == 1
-    assert watch.rejects(MORNING + timedelta(minutes=8)) == 0
+        watch.saw(rejected(code=code))
+        counted.append(watch.rejects(minute * 60))
+    assert counted == [1, 1, 2]
+    assert [watch.rejects(minute * 60) for minute in (3, 4.9, 5, 6.9, 7)] == [2, 2, 1, 1, 0]
 
 
-def look(watch: Watch, venue: VenueHealth, now: float, session_id: int | None = 1) -> list[str]:
-    """The kinds of notices after a look at ``now``."""
-    notices = watch.look(venue, StoreHealth(), None, at=MORNING, now=now, session_id=session_id)
-    return [notice.kind for notice in notices]
+def test_rejects_of_a_venue_whose_clock_is_weeks_ahead_are_forgotten_after_five_minutes_of_ours() -> None:
+    watch = running(REJECTS)
+    for _ in range(3):
+        watch.saw(rejected(at=MORNING + timedelta(days=16)))
+    look(watch, GOOD, 0)
+    assert "Rejected orders 3 in 5 min" in watch.gates.refusal()
+    for now in (299, 300, 330):
+        look(watch, GOOD, now)
+    assert watch.gates.refusal() == ""
+
+
+def test_what_the_paper_venue_rejects_does_not_stop_a_live_entry() -> None:
+    watch = running(REJECTS)
+    look(watch, GOOD, 0, mode="paper")
+    for _ in range(3):
+        watch.saw(rejected())
+    assert look(watch, GOOD, 1, mode="paper") == ["gate_closed"]
+    watch.saw(rejected())
+    assert look(watch, GOOD, 2, mode="live") == []
+    assert watch.gates.refusal() == ""
+    assert watch.rejects(2) == 0
+
+
+def test_rejects_count_on_from_one_session_of_a_mode_to_the_next() -> None:
+    watch = running(REJECTS)
+    look(watch, GOOD, 0, mode="live")
+    for _ in range(3):
+        watch.saw(rejected())
+    assert look(watch, GOOD, 1, mode="live") == ["gate_closed"]
+    look(watch, GOOD, 2, None)
+    look(watch, GOOD, 3, 2, mode="live")
+    assert watch.rejects(3) == 3
+    assert watch.gates.refusal()
+
+
+def rejected(code: str = "unavailable", at: datetime = MORNING) -> OrderReported:
+    """An order that the venue refused."""
+    return OrderReported(at, OrderReport("ds1-CE-e1", Outcome.REJECTED, code=code))
+
+
+def look(watch: Watch, venue: VenueHealth, now: float, session_id: int | None = 1, mode: str = "") -> list[str]:
+    """The kinds of the notices with something to tell after a look at ``now``."""
+    notices = watch.look(venue, StoreHealth(), None, now=now, session_id=session_id, mode=mode)
+    return [notice.kind for notice in notices if notice.title]
+
+
+def running(*rules: GateRule) -> Watch:
+    """A watch that has looked around once and found all well."""
+    made = Watch(Gates(rules, HOLD), outage_seconds=30)
+    look(made, GOOD, -1, None)
+    return made
 
 
 def test_an_outage_is_told_once_after_its_patience_and_once_more_when_it_is_over() -> None:
@@ -149,9 +197,8 @@ def test_an_outage_without_a_session_is_nobodys_trouble() -> None:
 
 def test_a_gate_is_told_of_while_a_session_is_open() -> None:
     slow = VenueHealth(True, round_trip_p99_ms=3000.0)
-    idle = Watch(Gates((LATENCY,), HOLD), outage_seconds=30)
-    assert look(idle, slow, 0, None) == []
-    watch = Watch(Gates((LATENCY,), HOLD), outage_seconds=30)
+    assert look(running(LATENCY), slow, 0, None) == []
+    watch = running(LATENCY)
     assert [look(watch, slow, 0), look(watch, slow, 1)] == [["gate_closed"], []]
     assert [look(watch, GOOD, now) for now in (2, 31, 32)] == [[], [], ["gate_opened"]]
 

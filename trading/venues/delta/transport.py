@@ -157,7 +157,7 @@ class Transport:
             await bucket.acquire(call.weight, call.priority, max_wait=call.max_wait)
         except BudgetSpent as spent:
             raise DeltaError("rate_budget", str(spent).capitalize()) from None
-        response = await self._timed(self._build(call))
+        response = await self._send(self._build(call))
         if listening():
             heard(f"{call.method} {call.target}", f"HTTP {response.status_code} {response.text}")
         try:
@@ -169,10 +169,23 @@ class Transport:
             raise self._scrubbed(error) from None
 
     async def _timed(self, request: httpx.Request) -> httpx.Response:
-        started = self._mono()
-        response = await self._send(request)
-        self.round_trips.took((self._mono() - started) * 1000, self._mono())
-        return response
+        """The whole answer. How long it took is noted, and so is how long one was waited for in vain."""
+        started, counts = self._mono(), False
+        try:
+            response = await self._http.handle_async_request(request)
+            try:
+                await response.aread()
+            finally:
+                await response.aclose()
+            counts = True
+            return response
+        except httpx.TimeoutException as error:
+            # Who waits for a free connection waits for us, not for the exchange.
+            counts = not isinstance(error, httpx.PoolTimeout)
+            raise
+        finally:
+            if counts:
+                self.round_trips.took((self._mono() - started) * 1000, self._mono())
 
     def _build(self, call: Call) -> httpx.Request:
         """The request with a signature over exactly the target and the bytes that will leave.
@@ -192,16 +205,11 @@ class Transport:
         return httpx.Request(call.method, url, headers=headers, stream=stream, extensions=extensions)
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
-        """The whole answer. A client around the transport would add cookies, redirects and a login that nobody wants
-        here, in the path of every close.
+        """The answer, or the trouble as ours. A client around the transport would add cookies, redirects and a login
+        that nobody wants here, in the path of every close.
         """
         try:
-            response = await self._http.handle_async_request(request)
-            try:
-                await response.aread()
-            finally:
-                await response.aclose()
-            return response
+            return await self._timed(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise DeltaError("not_sent", f"No connection to the exchange ({type(error).__name__})") from None
         except httpx.TimeoutException as error:

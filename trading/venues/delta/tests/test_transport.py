@@ -161,3 +161,33 @@ async def test_round_trips_are_measured() -> None:
     assert trips.percentile(0.5) is None
     trips.recent.extend(range(1, 101))
     assert (trips.percentile(0.5), trips.percentile(0.99)) == (51, 100)
+
+
+@pytest.mark.parametrize("trouble", [httpx.ReadTimeout, httpx.WriteTimeout, httpx.ConnectTimeout])
+async def test_how_long_was_waited_in_vain_counts_as_a_round_trip(trouble: type[httpx.TimeoutException]) -> None:
+    line = Line(read_attempts=1)
+
+    def hang(request: httpx.Request) -> Exception:
+        line.time.advance(5.0)
+        return trouble("no answer", request=request)
+
+    line.exchange.on("GET /v2/wallet/balances", hang)
+    with pytest.raises(DeltaError):
+        await line.rest.balances()
+    assert line.transport.round_trips.slowest_since(0.99, line.time.mono() - 300) == pytest.approx(5000)
+
+
+@pytest.mark.parametrize("trouble", [httpx.ConnectError("no"), httpx.PoolTimeout("full"), httpx.ReadError("gone")])
+async def test_what_failed_without_waiting_for_the_exchange_is_no_round_trip(trouble: Exception) -> None:
+    line = Line(read_attempts=1)
+    line.exchange.on("GET /v2/wallet/balances", trouble)
+    with pytest.raises(DeltaError):
+        await line.rest.balances()
+    assert line.transport.round_trips.percentile(0.5) is None
+
+
+async def test_what_was_refused_here_is_no_round_trip() -> None:
+    line = Line(api_key="", api_secret="")
+    with pytest.raises(DeltaError):
+        await line.rest.balances()
+    assert line.transport.round_trips.percentile(0.5) is None
