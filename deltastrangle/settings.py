@@ -118,6 +118,15 @@ DATABASE_URL = env_secret("DATABASE_URL")
 # The engine's own connection must not lose a committed intent to a power cut; the web can afford to.
 SQLITE_SYNCHRONOUS = env_str("SQLITE_SYNCHRONOUS", "FULL" if IS_WORKER else "NORMAL", choices=("NORMAL", "FULL", "OFF"))
 SQLITE_BUSY_TIMEOUT_SECONDS = 5
+# A server that is gone without a word must not hold a call for the hours that TCP would wait; the URL may say other.
+POSTGRES_PATIENCE = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "options": "-c lock_timeout=10s",
+}
 
 
 def _database() -> dict[str, Any]:
@@ -132,6 +141,7 @@ def _database() -> dict[str, Any]:
         }
     else:
         database["CONN_HEALTH_CHECKS"] = True
+        database["OPTIONS"] = {**POSTGRES_PATIENCE, **database["OPTIONS"]}
     # A thread keeps its connection from one request to the next (deltastrangle.handler).
     database["CONN_MAX_AGE"] = 60
     return database

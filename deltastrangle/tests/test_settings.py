@@ -102,6 +102,14 @@ def test_redis_and_postgresql_are_a_matter_of_two_urls(tmp_path: Path) -> None:
     }
 
 
+def test_no_call_waits_for_hours_for_a_postgresql_that_is_gone_and_the_url_has_the_last_word(tmp_path: Path) -> None:
+    options = "settings.DATABASES['default']['OPTIONS']"
+    patient = show(tmp_path, options, DATABASE_URL="postgres://u:p@db/strangle")
+    assert (patient["connect_timeout"], patient["tcp_user_timeout"]) == (5, 10_000)
+    given = show(tmp_path, options, DATABASE_URL="postgres://u:p@db/strangle?connect_timeout=30&sslmode=require")
+    assert (given["connect_timeout"], given["sslmode"], given["keepalives_idle"]) == ("30", "require", 5)
+
+
 def test_production_passes_the_deployment_checks(tmp_path: Path) -> None:
     given = {"SECURE": "true", "STRANGLE_LAYOUT": "split", "REDIS_URL": "redis://cache:6379/0"}
     secrets = {"SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRS", "JWT_SECRET_KEY": "j" * 50}
