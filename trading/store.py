@@ -47,6 +47,7 @@ from trading.models import (
     TradingModeChoice,
 )
 from trading.notify.board import NoticeBoard
+from trading.notify.raising import raise_alert
 from trading.notify.told import tell_of_write
 from trading.opening import open_session
 from trading.params import params_from_values
@@ -266,6 +267,14 @@ def _open_next_daily(closed_session_id: int) -> None:
         session = open_session(configuration=closed.configuration, started_by=closed.started_by)
     except Conflict as refusal:
         log.error("No next session was opened: %s", refusal.detail, extra={"event": "repeat_refused"})
+        raise_alert(
+            kind="repeat_refused",
+            severity="warning",
+            title="No next session was opened",
+            message=f"'{closed.configuration.name}' repeats daily and will not trade by itself: {refusal.detail}",
+            key=f"repeat_refused:{closed.configuration.pk}",
+            session_id=closed_session_id,
+        )
         return
     session.session_metadata["not_before"] = date.fromordinal(closed.trading_day.toordinal() + 1).isoformat()
     session.save(update_fields=["session_metadata"])

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -104,9 +105,9 @@ def test_redis_and_postgresql_are_a_matter_of_two_urls(tmp_path: Path) -> None:
 
 def test_no_call_waits_for_hours_for_a_postgresql_that_is_gone_and_the_url_has_the_last_word(tmp_path: Path) -> None:
     options = "settings.DATABASES['default']['OPTIONS']"
-    patient = show(tmp_path, options, DATABASE_URL="postgres://u:p@db/strangle")
+    patient: Any = show(tmp_path, options, DATABASE_URL="postgres://u:p@db/strangle")
     assert (patient["connect_timeout"], patient["tcp_user_timeout"]) == (5, 10_000)
-    given = show(tmp_path, options, DATABASE_URL="postgres://u:p@db/strangle?connect_timeout=30&sslmode=require")
+    given: Any = show(tmp_path, options, DATABASE_URL="postgres://u:p@db/strangle?connect_timeout=30&sslmode=require")
     assert (given["connect_timeout"], given["sslmode"], given["keepalives_idle"]) == ("30", "require", 5)
 
 

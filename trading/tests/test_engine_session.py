@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 import pytest_asyncio
 
-from trading.models import DecisionRecord, FillLedger, OrderLedger, StrategySession
+from deltastrangle.exceptions import Conflict
+from trading.models import Alert, DecisionRecord, FillLedger, OrderLedger, StrategySession
 from trading.strategy.arming import armed_ids
 from trading.strategy.codec import loads
 from trading.strategy.state import SessionState
@@ -147,6 +148,20 @@ async def test_a_daily_configuration_opens_its_next_session_by_itself(rig: Rig) 
     plan = rig.engine.session.state.plan  # type: ignore[union-attr]
     assert plan is not None
     assert plan.day.isoformat() == "2026-09-05"
+
+
+async def test_a_daily_configuration_that_cannot_go_on_says_so(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a live configuration was edited and nobody confirmed the new revision."""
+
+    def refuse(**_: object) -> StrategySession:
+        raise Conflict("nobody confirmed its newest revision")
+
+    await rig.start(repeat="daily", max_hold_minutes=5, now=True)
+    await rig.until_live()
+    monkeypatch.setattr("trading.store.open_session", refuse)
+    await rig.until_closed(seconds=5)
+    alert = await Alert.objects.aget(kind="repeat_refused")
+    assert (alert.severity, "nobody confirmed" in alert.message) == ("warning", True)
 
 
 async def test_fills_carry_the_venues_prices_and_commissions(rig: Rig) -> None:
