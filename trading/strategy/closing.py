@@ -274,8 +274,8 @@ def _only_expired(turn: Turn, event: PositionsRead) -> bool:
     """While closing: nothing rests but stops, which end with their option, and the venue shows no more of options that
     have expired, as it should.
     """
-    stops = {order.intent.client_order_id for order in turn.state.stops}
-    if turn.state.exit_reason is None or not stops.issuperset(event.open_orders):
+    ending = {order.intent.client_order_id for order in turn.state.stops}
+    if turn.state.exit_reason is None or not ending.issuperset(event.open_orders):
         return False
     sizes = {p.symbol: p.size for p in event.positions}
     return all(

@@ -20,7 +20,7 @@ JOBS = 2
 KNOWN = 4
 """A seed whose worker dies after a commit, in its recovery and before a commit, at an exchange that limits requests."""
 
-SETTLES = 6
+SETTLES = 14
 """A seed of those with ``--expiry`` in which both legs expire while the worker is dead."""
 
 
