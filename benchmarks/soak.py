@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -151,7 +152,11 @@ class Soak:
         return await stopped.acount(), newest.exit_reason if newest is not None else ""
 
     def _tape_bytes(self, *, packed: bool) -> int:
-        return sum(p.stat().st_size for p in (self.data / "tapes").glob("*.gz" if packed else "*.jsonl"))
+        sizes = 0
+        for path in (self.data / "tapes").glob("*.gz" if packed else "*.jsonl"):
+            with suppress(FileNotFoundError):  # A tape is packed beside us when its session is over.
+                sizes += path.stat().st_size
+        return sizes
 
     def _database_bytes(self) -> int:
         return sum(path.stat().st_size for path in self.data.glob("delta_strangle.sqlite3*"))
