@@ -150,6 +150,7 @@ class Direct(httpx.AsyncBaseTransport):
         self._family = socket.AF_INET if ipv4_only else socket.AF_UNSPEC
         self._keepalive = keepalive_seconds
         self._idle: list[tuple[httpx.URL, Line]] = []
+        self._closed = False
         self._tls = tls
         self._mono = mono
 
@@ -169,7 +170,8 @@ class Direct(httpx.AsyncBaseTransport):
         return answer
 
     async def aclose(self) -> None:
-        """Close what is idle."""
+        """Close what is idle, and what is busy once it has its answer."""
+        self._closed = True
         lines, self._idle = [line for _, line in self._idle], []
         for line in lines:
             line.drop()
@@ -190,7 +192,7 @@ class Direct(httpx.AsyncBaseTransport):
         return None
 
     def _keep(self, url: httpx.URL, line: Line) -> None:
-        if line.broken or len(self._idle) >= MOST_IDLE:
+        if self._closed or line.broken or len(self._idle) >= MOST_IDLE:
             line.drop()
             return
         line.idle_since = self._mono()

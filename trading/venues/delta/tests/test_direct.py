@@ -220,6 +220,18 @@ async def test_an_answer_that_does_not_come_is_not_waited_for_and_not_taken_for_
     assert host.connections == 2
 
 
+async def test_a_transport_that_was_closed_keeps_no_connection_whose_answer_came_afterwards() -> None:
+    host = Host(hang=True)
+    async with connected(host) as direct:
+        asked = asyncio.ensure_future(direct.handle_async_request(order(host)))
+        await until(lambda: len(host.requests) == 1)
+        await direct.aclose()
+        host.writers[0].write(OK)
+        assert (await asked).content == b"ok"
+        assert direct._idle == []
+    assert host.connections == 1
+
+
 async def test_a_request_that_is_given_up_takes_its_connection_with_it() -> None:
     host = Host(hang=True)
     async with connected(host) as direct:
