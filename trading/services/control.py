@@ -14,6 +14,7 @@ from typing import Final
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import record_event
@@ -146,11 +147,13 @@ def _fitting(asked: ControlRequest) -> ControlRequest:
 
 def _panic(asked: ControlRequest) -> ControlResult:
     """Halt, then have what runs closed. A key that answers for anything else does not keep that from happening."""
+    began = timezone.now()
     halted_before = halt(actor=asked.actor, reason=asked.reason)
-    earlier = _standing_panic(asked)
-    if earlier is not None and halted_before:
-        return _answer(earlier, asked)
     if _keyed(asked).exists():
+        earlier = _standing_panic(asked)
+        # One that was stored meanwhile is our twin, whichever of the two halted first.
+        if earlier is not None and (halted_before or earlier.created_at >= began):
+            return _answer(earlier, asked)
         asked = replace(asked, idempotency_key="")
     try:
         with transaction.atomic():
