@@ -69,7 +69,7 @@ async def test_socket_silent_but_open(stage: Stage, fault: str) -> None:
     assert [(stream.up, stream.frames) for stream in streams] == [(True, count) for count in frames], "open and silent"
     for _ in range(20):
         await stage.step()
-    began = at(stage) - timedelta(seconds=10)
+    began = at(stage) - timedelta(seconds=15)
     assert all(leg.quote and leg.quote.at >= began for leg in stage.state.legs), "REST stands in"
     await stage.until_closed()
     await end_check(stage, session)
