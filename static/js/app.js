@@ -136,6 +136,14 @@
     noticeState();
     tick();
   };
+  // A push may have replaced the form whose answer this is: htmx then looks for the panels where the old form hangs.
+  document.addEventListener("htmx:oobErrorNoTarget", (event) => {
+    const panel = event.detail.content;
+    const shown = panel.id && document.getElementById(panel.id);
+    if (!shown) return;
+    shown.replaceWith(panel);
+    window.htmx.process(panel);
+  });
   document.addEventListener("htmx:wsAfterMessage", afterSwap);
   document.addEventListener("htmx:afterSettle", afterSwap);
 
