@@ -95,8 +95,7 @@ def rebuild(
         if (mine := [order for order in trail.orders if _kind(order) is kind])
     )
     claimed = tuple(
-        leg if may_be_open and has_expired(leg, at) else _claim(leg, sizes.get(leg.instrument.symbol, 0))
-        for leg in legs
+        leg if may_be_open and leg.expired(at) else _claim(leg, sizes.get(leg.instrument.symbol, 0)) for leg in legs
     )
     state = SessionState(
         strategy_id=trail.strategy_id,
@@ -111,11 +110,6 @@ def rebuild(
         detail = "it still holds contracts at the venue, and another session is the open one"
         return replace(state, phase=Phase.CLOSED, closed_at=at, exit_reason=ExitReason.HANDED_OVER, exit_detail=detail)
     return _opened(state, trail)
-
-
-def has_expired(leg: LegState, at: datetime) -> bool:
-    """Whether the leg's option had settled by ``at``: the account shows no position of it whatever became of it."""
-    return at >= leg.instrument.settlement_at
 
 
 def claims(state: SessionState, sizes: Mapping[str, int]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from trading.engine.ownership import OrderOwner, order_owner
 from trading.engine.ports import RecordKeeper, Venue, VenueOrder, VenueUnavailable
-from trading.engine.rebuild import NotRebuilt, Trail, claims, has_expired, rebuild, trails
+from trading.engine.rebuild import NotRebuilt, Trail, claims, rebuild, trails
 from trading.management.delta_tool import columns
 from trading.services.recovery import Restored
 from trading.strategy.state import SessionState
@@ -105,7 +105,7 @@ def told(truth: Truth, plan: Plan) -> Iterator[str]:
 
 def _row(one: Restored, at: datetime) -> tuple[str, str, str, str, str]:
     held = ", ".join(
-        f"{-leg.held:+d} {leg.instrument.symbol}{' (expired)' if has_expired(leg, at) else ''}"
+        f"{-leg.held:+d} {leg.instrument.symbol}{' (expired)' if leg.expired(at) else ''}"
         for leg in one.state.legs
         if leg.held
     )

@@ -13,7 +13,7 @@ from accounts.services import record_event
 from deltastrangle.exceptions import ApplicationError, Conflict
 from trading import lease
 from trading.engine.ports import SessionWrite
-from trading.engine.rebuild import Trail, has_expired
+from trading.engine.rebuild import Trail
 from trading.engine.records import order_record, session_record
 from trading.ledger_writes import write_session
 from trading.models import OrderLedger, SessionStatus, StrategySession, TradingConfiguration
@@ -140,7 +140,7 @@ def _line(state: SessionState, at: datetime) -> Journal:
         Phase.LIVE: "both legs are held and guarded again",
     }
     message = f"Rebuilt from the venue's record: {said.get(state.phase, state.exit_detail or state.attention)}"
-    if any(leg.held and has_expired(leg, at) for leg in state.legs):
+    if any(leg.held and leg.expired(at) for leg in state.legs):
         message = "Rebuilt from the venue's record: its options have expired; the venue is asked what they settled at"
     gone = sum(leg.external for leg in state.legs)
     if gone:

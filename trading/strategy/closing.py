@@ -18,7 +18,6 @@ from trading.strategy.settling import (
     OUTSIDE,
     UNTOLD,
     awaits_settlement,
-    has_expired,
     holds_expired,
     say_closed_outside,
 )
@@ -138,7 +137,7 @@ def _drive_close(turn: Turn, leg: LegState) -> None:
 def _expired_unseen(turn: Turn, leg: LegState) -> bool:
     """The option has expired: there is nothing to buy any more, unless a look since then still shows the position."""
     state = turn.state
-    if not has_expired(turn, leg):
+    if not leg.expired(turn.at):
         return False
     seen = state.reconciled_at is not None and state.reconciled_at > leg.instrument.settlement_at
     return state.settling_since is not None or not seen
@@ -279,7 +278,7 @@ def _only_expired(turn: Turn, event: PositionsRead) -> bool:
         return False
     sizes = {p.symbol: p.size for p in event.positions}
     return all(
-        has_expired(turn, leg) and not sizes.get(leg.instrument.symbol, 0)
+        leg.expired(turn.at) and not sizes.get(leg.instrument.symbol, 0)
         for leg in turn.state.legs
         if sizes.get(leg.instrument.symbol, 0) != leg.baseline - leg.net
     )
@@ -294,5 +293,5 @@ def _accept_vanished(turn: Turn, event: PositionsRead) -> None:
         gone = min(leg.held, sizes.get(leg.instrument.symbol, 0) - (leg.baseline - leg.net))
         if gone > 0 and not awaits_settlement(turn, leg) and turn.state.fills_told:
             turn.update_leg(leg, external=leg.external + gone)
-            expired = has_expired(turn, leg)
+            expired = leg.expired(turn.at)
             say_closed_outside(turn, leg.instrument.symbol, gone, UNTOLD if expired else OUTSIDE)

@@ -163,8 +163,7 @@ def entering(turn: Turn) -> None:
     patience = (
         params.order_attempts * (params.order_timeout_seconds + ATTEMPT_OVERHEAD_SECONDS) + params.naked_leg_seconds
     )
-    too_long = turn.due(turn.state.entering_at, patience)
-    if too_long:
+    if turn.due(turn.state.entering_at, patience):
         _block(turn, "the entry took too long")
     for leg in turn.state.legs:
         _drive_entry(turn, leg)
@@ -172,7 +171,7 @@ def entering(turn: Turn) -> None:
     _settle_entry(
         turn,
         out_of_time=uneven_since is not None and turn.due(uneven_since, completing + 2),
-        over=too_long and turn.due(turn.state.entering_at, patience + UNWINDING_SECONDS),
+        over=turn.due(turn.state.entering_at, patience + UNWINDING_SECONDS),
     )
 
 

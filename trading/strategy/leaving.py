@@ -30,7 +30,7 @@ def leave_foreign(turn: Turn, event: PositionsRead) -> bool:
         symbol, size = leg.instrument.symbol, sizes.get(leg.instrument.symbol, 0)
         if change := size - (leg.baseline - leg.net):
             turn.update_leg(leg, baseline=size + leg.net)
-            if not size and turn.at >= leg.instrument.settlement_at:
+            if not size and leg.expired(turn.at):
                 turn.say("foreign_settled", f"{-change:+d} {symbol} of somebody else's expired with the option")
                 continue
             turn.say(

@@ -22,14 +22,9 @@ ORDERED = (ExitReason.STOPPED, ExitReason.PANIC_CLOSE, ExitReason.CLOSED_OUTSIDE
 """Reasons that stay: what an operator ordered, and that some contracts have no price."""
 
 
-def has_expired(turn: Turn, leg: LegState) -> bool:
-    """Whether the option's settlement is past."""
-    return turn.at >= leg.instrument.settlement_at
-
-
 def holds_expired(turn: Turn) -> bool:
     """Whether contracts are still on the books whose option has expired."""
-    return any(leg.held > 0 and has_expired(turn, leg) for leg in turn.state.legs)
+    return any(leg.held > 0 and leg.expired(turn.at) for leg in turn.state.legs)
 
 
 def awaits_settlement(turn: Turn, leg: LegState) -> bool:
@@ -38,7 +33,7 @@ def awaits_settlement(turn: Turn, leg: LegState) -> bool:
     patience has run out.
     """
     state = turn.state
-    if not has_expired(turn, leg):
+    if not leg.expired(turn.at):
         return False
     if not state.fills_told:
         _remark(turn, "The fills of this session could not be read, so what expired cannot be told apart from them")
@@ -55,7 +50,7 @@ def awaits_settlement(turn: Turn, leg: LegState) -> bool:
 
 def _ask(turn: Turn) -> None:
     state = turn.state
-    legs = [leg for leg in state.legs if leg.held > 0 and has_expired(turn, leg)]
+    legs = [leg for leg in state.legs if leg.held > 0 and leg.expired(turn.at)]
     since = state.reconciled_at or state.live_at or state.entering_at or legs[0].instrument.settlement_at
     fill_ids = tuple(fill_id for leg in state.legs for fill_id in leg.fill_ids)
     turn.note(settlement_asked_at=turn.at)
@@ -76,7 +71,7 @@ def absorb_settlements(turn: Turn, event: SettlementsRead) -> None:
     told = {settlement.symbol: settlement for settlement in event.settlements}
     untold: list[str] = []
     for leg in state.legs:
-        if leg.held > 0 and has_expired(turn, leg):
+        if leg.held > 0 and leg.expired(turn.at):
             if (settlement := told.get(leg.instrument.symbol)) is None:
                 untold.append(leg.instrument.symbol)
             else:

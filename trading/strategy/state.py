@@ -267,6 +267,10 @@ class LegState:
         ours = min(self.closed, self.sold)
         return (self.sold_value * ours / self.sold - self.closed_value) * self.instrument.contract_value
 
+    def expired(self, at: datetime) -> bool:
+        """Whether the option had settled by ``at``: the account shows no position of it, whatever became of it."""
+        return at >= self.instrument.settlement_at
+
     def working(self, *purposes: Purpose) -> tuple[OrderState, ...]:
         """Orders of these purposes (all if none named) that are not settled."""
         if not purposes:
